@@ -1,0 +1,5 @@
+//! Writes to DynamoDB that happen exactly once.
+
+mod error;
+
+pub use error::{Error, ErrorKind};
