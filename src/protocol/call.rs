@@ -181,6 +181,14 @@ impl Call {
         }
     }
 
+    /// The birth id of the item that this call's write left, where the guard fixes it.
+    pub(crate) fn birth_made(&self) -> Option<WriteId> {
+        match self.guard {
+            Guard::Absent | Guard::Adopt { .. } => Some(self.id),
+            Guard::At { .. } | Guard::Revive { .. } | Guard::Born | Guard::Open | Guard::Fence { .. } => self.birth,
+        }
+    }
+
     /// Ends the call with an outcome that says "not applied", which a suspicious call has to make sure of first.
     fn end(&mut self, outcome: Outcome, seen: Option<&Seen>) -> Step {
         match seen {

@@ -1,0 +1,153 @@
+//! Rendering an attempt: its guard as a condition, its stamp as assignments.
+//!
+//! `protocol::guard` says what a guard means; this is the same in DynamoDB's words, and `tests/guards.rs` holds the two
+//! against each other on a real engine.
+
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+
+use crate::call::Request;
+use crate::error::Error;
+use crate::expr::{Changes, Node, Rendering};
+use crate::item::RawItem;
+use crate::protocol::call::Attempt;
+use crate::protocol::guard::Guard;
+use crate::protocol::log::{Version, WriteId};
+use crate::table::Core;
+
+/// An update that does nothing but take the lane, and brings back the item as it was before.
+pub(crate) fn fence(table: &Core, key: &RawItem, attempt: &Attempt) -> Result<Request, Error> {
+    update(table, key, attempt, Changes::new(), None, ReturnValue::AllOld)
+}
+
+/// An update of the changes, behind the attempt's guard and the caller's condition, with its stamp.
+pub(crate) fn update(
+    table: &Core,
+    key: &RawItem,
+    attempt: &Attempt,
+    changes: Changes,
+    condition: Option<&Node>,
+    returns: ReturnValue,
+) -> Result<Request, Error> {
+    let mut rendering = Rendering::new();
+    let condition = self::condition(table, attempt, condition, &mut rendering);
+    let stamp = assignments(table, attempt, &mut rendering);
+    let update = rendering.update(changes, stamp);
+    let (names, values) = rendering.finish(&[&condition, &update])?;
+    let input = aws_sdk_dynamodb::operation::update_item::UpdateItemInput::builder()
+        .table_name(table.name())
+        .set_key(Some(key.clone()))
+        .update_expression(update)
+        .condition_expression(condition)
+        .set_expression_attribute_names(Some(names))
+        .set_expression_attribute_values(Some(values))
+        .return_values(returns)
+        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+    Ok(Request::Update(built(input.build())?))
+}
+
+/// The attempt's guard, and the caller's condition beside it.
+pub(crate) fn condition(table: &Core, attempt: &Attempt, own: Option<&Node>, rendering: &mut Rendering) -> String {
+    let mut text = guard(table, attempt, rendering);
+    if let Some(own) = own {
+        text.insert(0, '(');
+        text.push_str(") AND (");
+        rendering.condition(own, &mut text);
+        text.push(')');
+    }
+    text
+}
+
+fn guard(table: &Core, attempt: &Attempt, rendering: &mut Rendering) -> String {
+    let stamp = &*table.format().stamp;
+    let key = rendering.name(table.schema().partition_key_name());
+    if attempt.guard == Guard::Absent {
+        return format!("attribute_not_exists({key})");
+    }
+    let birth = rendering.name(&stamp.birth);
+    let version = rendering.name(table.format().version);
+    if let Guard::Adopt { version: stored } = attempt.guard {
+        let unlogged = format!("attribute_exists({key}) AND attribute_not_exists({birth})");
+        return match stored {
+            Some(stored) => format!("{unlogged} AND {version} = {}", rendering.value(number(stored))),
+            None => format!("{unlogged} AND attribute_not_exists({version})"),
+        };
+    }
+    let id = rendering.value(attempt.id.attribute());
+    let lane = rendering.name(&stamp.lanes[usize::from(attempt.lane)].head);
+    let in_order = format!("(attribute_not_exists({lane}) OR {lane} < {id})");
+    let tombstone = rendering.name(&stamp.tombstone);
+    let born = |rendering: &mut Rendering, known: Option<WriteId>| match known {
+        Some(known) => format!("{birth} = {}", rendering.value(known.attribute())),
+        None => format!("{birth} < {id}"),
+    };
+    let countable = |rendering: &mut Rendering| {
+        format!("{version} BETWEEN {} AND {}", rendering.value(number(1)), rendering.value(number(Version::LAST)))
+    };
+    match attempt.guard {
+        Guard::Born => {
+            let countable = countable(rendering);
+            format!("{birth} < {id} AND {in_order} AND {countable} AND attribute_not_exists({tombstone})")
+        }
+        Guard::Open => {
+            let countable = countable(rendering);
+            format!("attribute_not_exists({key}) OR ({birth} < {id} AND {in_order} AND {countable})")
+        }
+        Guard::At { version: expected, birth: known } => {
+            let born = born(rendering, known);
+            let expected = rendering.value(number(expected));
+            format!("{born} AND {in_order} AND {version} = {expected} AND attribute_not_exists({tombstone})")
+        }
+        Guard::Revive { version: expected, birth: known } => {
+            let born = born(rendering, Some(known));
+            let expected = rendering.value(number(expected));
+            format!("{born} AND {in_order} AND {version} = {expected} AND attribute_exists({tombstone})")
+        }
+        Guard::Fence { birth: known } => format!("{} AND {in_order}", born(rendering, known)),
+        Guard::Absent | Guard::Adopt { .. } => unreachable!("these have returned"),
+    }
+}
+
+/// The stamp of an update, as `SET` clauses: the lane, and unless this is a fence, the version and the birth id.
+fn assignments(table: &Core, attempt: &Attempt, rendering: &mut Rendering) -> Vec<String> {
+    let stamp = &*table.format().stamp;
+    let lane = &stamp.lanes[usize::from(attempt.lane)];
+    let (head, older) = (rendering.name(&lane.head), rendering.name(&lane.older));
+    let id = rendering.value(attempt.id.attribute());
+    let nil = rendering.value(WriteId::NIL.attribute());
+    let mut clauses = vec![format!("{older} = if_not_exists({head}, {nil})"), format!("{head} = {id}")];
+    if matches!(attempt.guard, Guard::Fence { .. }) {
+        return clauses;
+    }
+    let version = rendering.name(table.format().version);
+    let (zero, one) = (rendering.value(number(0)), rendering.value(number(1)));
+    clauses.push(format!("{version} = if_not_exists({version}, {zero}) + {one}"));
+    match attempt.guard {
+        Guard::Open => {
+            let birth = rendering.name(&stamp.birth);
+            clauses.push(format!("{birth} = if_not_exists({birth}, {id})"));
+        }
+        Guard::Adopt { .. } => {
+            let birth = rendering.name(&stamp.birth);
+            clauses.push(format!("{birth} = {id}"));
+        }
+        _ => {}
+    }
+    clauses
+}
+
+/// The stamp of an item put where there is none.
+pub(crate) fn stamp_new(table: &Core, attempt: &Attempt, item: &mut RawItem) {
+    let stamp = &*table.format().stamp;
+    item.insert(table.format().version.to_owned(), number(1));
+    item.insert(stamp.birth.clone(), attempt.id.attribute());
+    item.insert(stamp.lanes[usize::from(attempt.lane)].head.clone(), attempt.id.attribute());
+}
+
+pub(crate) fn number(number: u64) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+/// A request that the SDK's builder took apart; it asks for nothing that isn't given here.
+pub(crate) fn built<I>(input: Result<I, aws_sdk_dynamodb::error::BuildError>) -> Result<I, Error> {
+    input.map_err(|error| Error::invalid("the request could not be built").with_source(error))
+}

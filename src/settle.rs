@@ -1,0 +1,208 @@
+//! The one loop that takes a write from its first attempt to a proved outcome.
+
+use crate::call::{Outgoing, Reply, Request};
+use crate::error::{Error, ErrorKind};
+use crate::item::RawItem;
+use crate::lanes::Lease;
+use crate::op::stamped;
+use crate::protocol::call::{Attempt, Call, Outcome, Step};
+use crate::protocol::guard::{Expect, Guard};
+use crate::protocol::log::{KeyStamp, WriteId};
+use crate::protocol::verdict::Refusal;
+use crate::retry::{Retry, Why};
+use crate::table::Core;
+
+/// What a verb asks of the loop.
+#[derive(Debug)]
+pub(crate) struct Write<'t> {
+    pub(crate) table: &'t Core,
+    pub(crate) operation: &'static str,
+    /// The item's key attributes.
+    pub(crate) key: RawItem,
+    pub(crate) expect: Expect,
+    pub(crate) keyed: Option<KeyStamp>,
+    /// Whether the verb's requests carry conditions of the caller's.
+    pub(crate) conditional: bool,
+}
+
+/// A write that is in the table.
+#[derive(Debug)]
+pub(crate) struct Settled {
+    pub(crate) replayed: bool,
+    /// The version that the write made, where it can be told.
+    pub(crate) version: Option<u64>,
+    /// The birth id of the item, where it can be told.
+    pub(crate) birth: Option<WriteId>,
+    /// The item that the last reply brought along: as written, or, of a replay, as it stands.
+    pub(crate) item: Option<RawItem>,
+}
+
+impl Write<'_> {
+    /// Runs the write. `request` renders an attempt of the verb's own; the fences are ours.
+    ///
+    /// Dropping the future loses nothing: an attempt under way may still apply, once, and its lane rests until it can't.
+    pub(crate) async fn settle<R>(self, request: R) -> Result<Settled, Error>
+    where
+        R: FnMut(&Attempt) -> Result<Request, Error>,
+    {
+        let store = self.table.store();
+        let retry = store.caller().retry(self.operation, self.table.name());
+        let lease = store.lanes().lease(self.table.hash(&self.key), store.now()).await;
+        let Some(id) = store.write_id(self.expect.birth().unwrap_or(WriteId::NIL)) else {
+            return Err(self.no_later_id().of(self.operation, self.table.name()));
+        };
+        let call = Call::new(self.expect, self.keyed, lease.lane(), self.conditional, id);
+        let run = Run { write: self, call, lease, retry, request, outgoing: None, item: None, failure: None };
+        run.to_the_end().await
+    }
+
+    fn no_later_id(&self) -> Error {
+        Error::new(
+            ErrorKind::Malformed,
+            "the item's log holds a write id from the far future, and none can follow it; remove the log's attributes",
+        )
+    }
+}
+
+/// A write under way.
+struct Run<'t, R> {
+    write: Write<'t>,
+    call: Call,
+    lease: Lease,
+    retry: Retry,
+    request: R,
+    /// The attempt that was rendered last, so that the same attempt goes out as the same bytes.
+    outgoing: Option<(Attempt, Outgoing)>,
+    /// The item that came with the last reply.
+    item: Option<RawItem>,
+    /// What the last attempt that wasn't answered by the table came to.
+    failure: Option<Error>,
+}
+
+impl<R: FnMut(&Attempt) -> Result<Request, Error>> Run<'_, R> {
+    async fn to_the_end(mut self) -> Result<Settled, Error> {
+        let mut step = Step::Send;
+        loop {
+            step = match step {
+                Step::Send => self.attempt().await,
+                Step::Renew { above } => match self.write.table.store().write_id(above) {
+                    Some(id) => {
+                        self.call.renew(id);
+                        self.attempt().await
+                    }
+                    None => {
+                        self.failure = Some(self.write.no_later_id());
+                        self.call.give_up()
+                    }
+                },
+                Step::Settled(outcome) => return self.conclude(outcome),
+            };
+        }
+    }
+
+    /// Sends one attempt and takes in its reply.
+    async fn attempt(&mut self) -> Step {
+        let attempt = self.call.attempt();
+        let (store, write) = (self.write.table.store(), &self.write);
+        if self.outgoing.as_ref().is_none_or(|(rendered, _)| *rendered != attempt) {
+            let rendered = match attempt.guard {
+                Guard::Fence { .. } => stamped::fence(write.table, &write.key, &attempt),
+                _ => (self.request)(&attempt),
+            };
+            match rendered {
+                Ok(request) => self.outgoing = Some((attempt, Outgoing::new(request, attempt.id.uuid()))),
+                Err(error) => {
+                    self.failure = Some(error);
+                    return self.call.fail();
+                }
+            }
+        }
+        let Some((_, outgoing)) = &mut self.outgoing else { return self.call.give_up() };
+        self.lease.in_doubt(store.now());
+        self.item = None;
+        match store.caller().send(outgoing, &mut self.retry).await {
+            Reply::Done { attributes } => {
+                self.item = attributes;
+                let before = self.item.as_ref().map(|item| write.table.format().read(item));
+                self.call.applied(before.as_ref())
+            }
+            Reply::ConditionFailed { item } => {
+                self.item = item;
+                let seen = self.item.as_ref().map(|item| write.table.format().read(item));
+                let step = self.call.condition_failed(seen.as_ref());
+                if matches!(step, Step::Settled(_)) {
+                    return step;
+                }
+                match self.retry.pause(Why::Conflict).await {
+                    Ok(()) => step,
+                    Err(limit) => {
+                        self.failure = Some(Error::new(ErrorKind::Contention, "the item changes too fast").with_limit(limit));
+                        self.call.fail()
+                    }
+                }
+            }
+            Reply::NotApplied { error, retryable } => {
+                self.failure = Some(error);
+                match self.retry.pause_if(retryable).await {
+                    Ok(()) => Step::Send,
+                    Err(_) => self.call.fail(),
+                }
+            }
+            Reply::Unanswered { error } => {
+                self.failure = Some(error);
+                self.call.unanswered();
+                match self.retry.pause(Why::Transport).await {
+                    Ok(()) => Step::Send,
+                    Err(_) => self.call.give_up(),
+                }
+            }
+        }
+    }
+
+    fn conclude(mut self, outcome: Outcome) -> Result<Settled, Error> {
+        if outcome != Outcome::Unknown {
+            self.lease.settled();
+        }
+        let format = self.write.table.format();
+        let seen = self.item.as_ref().map(|item| format.read(item));
+        let kind = match outcome {
+            Outcome::Applied | Outcome::Replayed | Outcome::Refused(Refusal::Gone) => {
+                let birth = seen.as_ref().and_then(|seen| seen.log()).map(|log| log.birth);
+                return Ok(Settled {
+                    replayed: outcome == Outcome::Replayed,
+                    version: self.call.version_made(seen.as_ref()),
+                    birth: birth.or_else(|| self.call.birth_made()),
+                    item: self.item,
+                });
+            }
+            Outcome::NotApplied => None,
+            Outcome::Unknown => Some(ErrorKind::OutcomeUnknown),
+            Outcome::Refused(refusal) => Some(refusal.kind()),
+        };
+        let mut error = match (kind, self.failure) {
+            (None, Some(failure)) => failure,
+            (None, None) => Error::new(ErrorKind::Contention, "gave up"),
+            (Some(ErrorKind::OutcomeUnknown), Some(failure)) => Error::from_kind(ErrorKind::OutcomeUnknown).with_source(failure),
+            (Some(ErrorKind::Malformed), _) => format.unusable(self.item.as_ref()),
+            (Some(kind), _) => Error::from_kind(kind),
+        };
+        error = error.of(self.write.operation, self.write.table.name()).ended(&self.retry, self.call.id.uuid());
+        Err(match self.item {
+            Some(item) => error.with_item(item, format.clone()),
+            None => error,
+        })
+    }
+}
+
+impl Refusal {
+    fn kind(self) -> ErrorKind {
+        match self {
+            Self::AlreadyExists => ErrorKind::AlreadyExists,
+            Self::NotFound | Self::Gone => ErrorKind::NotFound,
+            Self::VersionConflict => ErrorKind::VersionConflict,
+            Self::KeyReused => ErrorKind::KeyReused,
+            Self::Condition => ErrorKind::ConditionFailed,
+            Self::Unusable => ErrorKind::Malformed,
+        }
+    }
+}
