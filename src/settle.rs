@@ -1,7 +1,7 @@
 //! The one loop that takes a write from its first attempt to a proved outcome.
 
 use crate::call::{Outgoing, Reply, Request};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Limit};
 use crate::item::RawItem;
 use crate::lanes::Lease;
 use crate::op::stamped;
@@ -46,10 +46,13 @@ impl Write<'_> {
         R: FnMut(&Attempt) -> Result<Request, Error>,
     {
         let store = self.table.store();
-        let retry = store.caller().retry(self.operation, self.table.name());
-        let lease = store.lanes().lease(self.table.hash(&self.key), store.now()).await;
+        let retry = store.caller().begin();
+        let Some(lease) = retry.within(store.lanes().lease(self.table.hash(&self.key), store.now())).await else {
+            let error = Error::new(ErrorKind::Timeout, "earlier calls on the item took all the time there was");
+            return Err(retry.report(error.with_operation(self.operation, self.table.name())).with_limit(Limit::Deadline));
+        };
         let Some(id) = store.write_id(self.expect.birth().unwrap_or(WriteId::NIL)) else {
-            return Err(self.no_later_id().of(self.operation, self.table.name()));
+            return Err(self.no_later_id().with_operation(self.operation, self.table.name()));
         };
         let call = Call::new(self.expect, self.keyed, lease.lane(), self.conditional, id);
         let run = Run { write: self, call, lease, retry, request, outgoing: None, item: None, failure: None };
@@ -69,7 +72,7 @@ struct Run<'t, R> {
     write: Write<'t>,
     call: Call,
     lease: Lease,
-    retry: Retry,
+    retry: Retry<'t>,
     request: R,
     /// The attempt that was rendered last, so that the same attempt goes out as the same bytes.
     outgoing: Option<(Attempt, Outgoing)>,
@@ -110,7 +113,7 @@ impl<R: FnMut(&Attempt) -> Result<Request, Error>> Run<'_, R> {
                 _ => (self.request)(&attempt),
             };
             match rendered {
-                Ok(request) => self.outgoing = Some((attempt, Outgoing::new(request, attempt.id.uuid()))),
+                Ok(request) => self.outgoing = Some((attempt, Outgoing::new(write.operation, request).write_id(attempt.id.uuid()))),
                 Err(error) => {
                     self.failure = Some(error);
                     return self.call.fail();
@@ -130,22 +133,22 @@ impl<R: FnMut(&Attempt) -> Result<Request, Error>> Run<'_, R> {
                 self.item = item;
                 let seen = self.item.as_ref().map(|item| write.table.format().read(item));
                 let step = self.call.condition_failed(seen.as_ref());
-                if matches!(step, Step::Settled(_)) {
+                if matches!(step, Step::Settled(_)) || self.call.is_fencing() {
                     return step;
                 }
-                match self.retry.pause(Why::Conflict).await {
+                match self.retry.step_aside() {
                     Ok(()) => step,
-                    Err(limit) => {
-                        self.failure = Some(Error::new(ErrorKind::Contention, "the item changes too fast").with_limit(limit));
+                    Err(_) => {
+                        self.failure = Some(Error::of(ErrorKind::Contention));
                         self.call.fail()
                     }
                 }
             }
-            Reply::NotApplied { error, retryable } => {
+            Reply::NotApplied { error, again } => {
                 self.failure = Some(error);
-                match self.retry.pause_if(retryable).await {
-                    Ok(()) => Step::Send,
-                    Err(_) => self.call.fail(),
+                match again {
+                    Some(why) if self.retry.pause(why).await.is_ok() => Step::Send,
+                    _ => self.call.fail(),
                 }
             }
             Reply::Unanswered { error } => {
@@ -179,18 +182,45 @@ impl<R: FnMut(&Attempt) -> Result<Request, Error>> Run<'_, R> {
             Outcome::Unknown => Some(ErrorKind::OutcomeUnknown),
             Outcome::Refused(refusal) => Some(refusal.kind()),
         };
-        let mut error = match (kind, self.failure) {
+        let error = match (kind, self.failure) {
             (None, Some(failure)) => failure,
-            (None, None) => Error::new(ErrorKind::Contention, "gave up"),
-            (Some(ErrorKind::OutcomeUnknown), Some(failure)) => Error::from_kind(ErrorKind::OutcomeUnknown).with_source(failure),
-            (Some(ErrorKind::Malformed), _) => format.unusable(self.item.as_ref()),
-            (Some(kind), _) => Error::from_kind(kind),
+            (None, None) => Error::of(ErrorKind::Contention),
+            (Some(ErrorKind::OutcomeUnknown), Some(failure)) => Error::of(ErrorKind::OutcomeUnknown).with_source(failure),
+            (Some(ErrorKind::Malformed), _) => self.item.as_ref().map_or(Error::of(ErrorKind::Malformed), |item| format.unusable(item)),
+            (Some(kind), _) => Error::of(kind),
         };
-        error = error.of(self.write.operation, self.write.table.name()).ended(&self.retry, self.call.id.uuid());
+        let error = error.with_operation(self.write.operation, self.write.table.name()).with_write_id(self.call.id.uuid());
+        let error = self.retry.report(error);
         Err(match self.item {
-            Some(item) => error.with_item(item, format.clone()),
+            Some(item) => error.with_current(item, format.clone()),
             None => error,
         })
+    }
+}
+
+/// Runs a read, which may be repeated freely.
+pub(crate) async fn read(
+    table: &Core,
+    operation: &'static str,
+    request: impl Into<Request>,
+) -> Result<Option<RawItem>, Error> {
+    let caller = table.store().caller();
+    let mut retry = caller.begin();
+    let mut outgoing = Outgoing::new(operation, request);
+    loop {
+        let (error, again) = match caller.send(&mut outgoing, &mut retry).await {
+            Reply::Done { attributes } => return Ok(attributes),
+            Reply::ConditionFailed { .. } => (Error::of(ErrorKind::Service), None),
+            Reply::NotApplied { error, again } => (error, again),
+            Reply::Unanswered { error } => (error, Some(Why::Transport)),
+        };
+        let over = match again {
+            Some(why) => retry.pause(why).await.is_err(),
+            None => true,
+        };
+        if over {
+            return Err(retry.report(error.with_operation(operation, table.name())));
+        }
     }
 }
 

@@ -38,7 +38,7 @@ struct Shared {
 #[must_use]
 pub struct StoreBuilder {
     config: Config,
-    retry: Option<RetryPolicy>,
+    retry: RetryPolicy,
     stamp_prefix: String,
     table_names: TableNames,
 }
@@ -80,7 +80,7 @@ impl Store {
     pub fn builder(config: impl Into<Config>) -> StoreBuilder {
         StoreBuilder {
             config: config.into(),
-            retry: None,
+            retry: RetryPolicy::new(),
             stamp_prefix: STAMP_PREFIX.to_owned(),
             table_names: TableNames::Prefix(String::new()),
         }
@@ -127,7 +127,7 @@ impl Store {
     }
 
     pub(crate) fn now(&self) -> SystemTime {
-        self.shared.caller.now()
+        self.shared.caller.clock().now()
     }
 
     /// A fresh write id above this one, where the format has any left.
@@ -139,7 +139,7 @@ impl Store {
 impl StoreBuilder {
     /// Sets the retry policy, in the place of the one that the SDK configuration implies.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
-        self.retry = Some(policy);
+        self.retry = policy;
         self
     }
 
@@ -167,7 +167,7 @@ impl StoreBuilder {
     pub fn build(self) -> Store {
         Store {
             shared: Arc::new(Shared {
-                caller: Caller::new(self.config, self.retry),
+                caller: Caller::new(&self.config, &self.retry),
                 lanes: Lanes::new(fastrand::u8(0..LANES as u8)),
                 ids: WriteIds::default(),
                 stamp: Arc::new(StampNames::new(&self.stamp_prefix)),

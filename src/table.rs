@@ -138,7 +138,7 @@ impl<T: Item> Table<T> {
                 .attribute_definitions(crate::op::stamped::built(definition)?)
                 .key_schema(crate::op::stamped::built(element)?);
         }
-        let failed = |error: Error| error.of("create_if_missing", &self.core.name);
+        let failed = |error: Error| error.with_operation("create_if_missing", &self.core.name);
         match request.send().await {
             Err(error) if error.code() != Some("ResourceInUseException") => {
                 return Err(failed(Error::new(ErrorKind::Rejected, "the table could not be created").with_source(error)));

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::error::Error;
 use crate::item::{Item, RawItem, image};
-use crate::protocol::guard::Birth;
+use crate::protocol::guard::{Birth, Expect};
 use crate::protocol::log::WriteId;
 
 /// An item as it was read, and the version it had then.
@@ -117,6 +117,11 @@ impl Etag {
 
     pub(crate) fn birth(&self) -> Birth {
         self.birth
+    }
+
+    /// What a call at this etag expects.
+    pub(crate) fn expect(self) -> Expect {
+        Expect::At { version: self.version, birth: self.birth }
     }
 }
 

@@ -54,6 +54,12 @@ impl<T: Item> Written<T> {
         Self { outcome: Outcome::Unchanged, etag: Some(etag), version, item: None, of: PhantomData }
     }
 
+    /// An item that is gone.
+    pub(crate) fn deleted(settled: Settled) -> Self {
+        let outcome = if settled.replayed { Outcome::Replayed } else { Outcome::Applied };
+        Self { outcome, etag: None, version: None, item: None, of: PhantomData }
+    }
+
     /// How the write came to be in the table.
     #[must_use]
     pub fn outcome(&self) -> Outcome {

@@ -2,10 +2,8 @@
 
 use std::fmt;
 
-use aws_sdk_dynamodb::operation::delete_item::DeleteItemInput;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 
-use crate::call::Request;
 use crate::error::Error;
 use crate::expr::Rendering;
 use crate::item::Item;
@@ -88,7 +86,7 @@ impl<T: Item> Delete<T> {
     pub async fn send(self) -> Result<Written<T>, Error> {
         const OPERATION: &str = "delete";
         let core = self.table.core();
-        let key = key_attributes::<T>(self.key).map_err(|error| error.of(OPERATION, core.name()))?;
+        let key = key_attributes::<T>(self.key).map_err(|error| error.with_operation(OPERATION, core.name()))?;
         let write = Write {
             table: core,
             operation: OPERATION,
@@ -102,14 +100,17 @@ impl<T: Item> Delete<T> {
                 let mut rendering = Rendering::new();
                 let condition = stamped::condition(core, attempt, None, &mut rendering);
                 let (names, values) = rendering.finish(&[&condition])?;
-                let input = DeleteItemInput::builder()
+                let request = core
+                    .store()
+                    .client()
+                    .delete_item()
                     .table_name(core.name())
                     .set_key(Some(key.clone()))
                     .condition_expression(condition)
                     .set_expression_attribute_names(Some(names))
                     .set_expression_attribute_values((!values.is_empty()).then_some(values))
                     .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-                Ok(Request::Delete(stamped::built(input.build())?))
+                Ok(request.into())
             })
             .await?;
         Ok(Written::deleted(settled))

@@ -2,13 +2,9 @@
 
 use std::fmt;
 
-use aws_sdk_dynamodb::operation::get_item::GetItemInput;
-
-use crate::call::Request;
 use crate::error::Error;
 use crate::item::Item;
 use crate::key::key_attributes;
-use crate::op::stamped::built;
 use crate::settle;
 use crate::table::Table;
 use crate::versioned::Versioned;
@@ -86,14 +82,16 @@ impl<T: Item> Get<T> {
     pub async fn send(self) -> Result<Option<Versioned<T>>, Error> {
         const OPERATION: &str = "get";
         let core = self.table.core();
-        let of = |error: Error| error.of(OPERATION, core.name());
+        let of = |error: Error| error.with_operation(OPERATION, core.name());
         let key = key_attributes::<T>(self.key).map_err(of)?;
-        let input = GetItemInput::builder()
+        let request = core
+            .store()
+            .client()
+            .get_item()
             .table_name(core.name())
             .set_key(Some(key))
-            .consistent_read(self.consistency == Consistency::Strong)
-            .build();
-        match settle::read(core, OPERATION, Request::Get(built(input).map_err(of)?)).await? {
+            .consistent_read(self.consistency == Consistency::Strong);
+        match settle::read(core, OPERATION, request).await? {
             Some(raw) => core.format().decode(raw).map_err(of),
             None => Ok(None),
         }

@@ -2,10 +2,8 @@
 
 use std::fmt;
 
-use aws_sdk_dynamodb::operation::put_item::PutItemInput;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 
-use crate::call::Request;
 use crate::error::{Error, ErrorKind};
 use crate::expr::Rendering;
 use crate::fingerprint;
@@ -101,7 +99,7 @@ impl<T: Item> Insert<T> {
     pub async fn send(self) -> Result<Written<T>, Error> {
         const OPERATION: &str = "insert";
         let core = self.table.core();
-        let item = self.item.map_err(|error| error.of(OPERATION, core.name()))?;
+        let item = self.item.map_err(|error| error.with_operation(OPERATION, core.name()))?;
         let key = core.key_of(&item);
         let keyed = self.key.map(|idempotency_key| KeyStamp {
             key: fingerprint::key(core.name(), &key, &idempotency_key),
@@ -125,13 +123,16 @@ impl<T: Item> Insert<T> {
                 let mut rendering = Rendering::new();
                 let condition = stamped::condition(core, attempt, None, &mut rendering);
                 let (names, _) = rendering.finish(&[&condition])?;
-                let input = PutItemInput::builder()
+                let request = core
+                    .store()
+                    .client()
+                    .put_item()
                     .table_name(core.name())
                     .set_item(Some(item))
                     .condition_expression(condition)
                     .set_expression_attribute_names(Some(names))
                     .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-                Ok(Request::Put(stamped::built(input.build())?))
+                Ok(request.into())
             })
             .await?;
         Ok(Written::new(settled, core.format()))

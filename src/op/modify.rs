@@ -117,11 +117,11 @@ where
     pub async fn send(self) -> Result<Written<T>, Error> {
         let Self { table, key, mut change } = self;
         let core = table.core();
-        let of = |error: Error| error.of(OPERATION, core.name());
-        let mut retry = core.store().caller().retry(OPERATION, core.name());
+        let of = |error: Error| error.with_operation(OPERATION, core.name());
+        let mut retry = core.store().caller().begin();
         let mut current = Get::new(table.clone(), key).send().await.map_err(of)?;
         loop {
-            let Some(found) = current else { return Err(of(Error::from_kind(ErrorKind::NotFound))) };
+            let Some(found) = current else { return Err(of(Error::of(ErrorKind::NotFound))) };
             let changed = apply(found, &mut change).map_err(of)?;
             let conflict = match Save::new(table.clone(), changed).named(OPERATION).send().await {
                 Err(error) if error.is_version_conflict() => error,
@@ -138,7 +138,7 @@ where
 fn apply<T: Item, R: Decision>(found: Versioned<T>, change: &mut impl FnMut(&mut T) -> R) -> Result<Changed<T>, Error> {
     let (before, etag) = (image(&*found), found.etag());
     let mut after = found.into_inner();
-    change(&mut after).decide().map_err(|reason| Error::from_kind(ErrorKind::Declined).with_source(reason))?;
+    change(&mut after).decide().map_err(|reason| Error::of(ErrorKind::Declined).with_source(reason))?;
     Ok(Changed { before, after, etag })
 }
 

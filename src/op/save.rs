@@ -86,7 +86,7 @@ impl<T: Item> Save<T> {
     /// See [`Save`].
     pub async fn send(self) -> Result<Written<T>, Error> {
         let core = self.table.core();
-        let of = |error: Error| error.of(self.operation, core.name());
+        let of = |error: Error| error.with_operation(self.operation, core.name());
         let (before, after) = (self.before.map_err(of)?, self.after.map_err(of)?);
         let key = core.key_of(&after);
         if key != core.key_of(&before) {

@@ -33,7 +33,10 @@ pub(crate) fn update(
     let stamp = assignments(table, attempt, &mut rendering);
     let update = rendering.update(changes, stamp);
     let (names, values) = rendering.finish(&[&condition, &update])?;
-    let input = aws_sdk_dynamodb::operation::update_item::UpdateItemInput::builder()
+    let request = table
+        .store()
+        .client()
+        .update_item()
         .table_name(table.name())
         .set_key(Some(key.clone()))
         .update_expression(update)
@@ -42,17 +45,16 @@ pub(crate) fn update(
         .set_expression_attribute_values(Some(values))
         .return_values(returns)
         .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-    Ok(Request::Update(built(input.build())?))
+    Ok(request.into())
 }
 
 /// The attempt's guard, and the caller's condition beside it.
 pub(crate) fn condition(table: &Core, attempt: &Attempt, own: Option<&Node>, rendering: &mut Rendering) -> String {
+    // No guard has more operators and functions than these.
+    rendering.count(12);
     let mut text = guard(table, attempt, rendering);
     if let Some(own) = own {
-        text.insert(0, '(');
-        text.push_str(") AND (");
-        rendering.condition(own, &mut text);
-        text.push(')');
+        text = format!("({text}) AND {}", rendering.condition(own));
     }
     text
 }

@@ -98,7 +98,7 @@ impl<T: Item> Update<T> {
     where
         V: Elements,
     {
-        self.changes.append(path, items);
+        self.changes.append(path, &items);
         self
     }
 
@@ -107,7 +107,7 @@ impl<T: Item> Update<T> {
     where
         V: Elements,
     {
-        self.changes.union(path, elements);
+        self.changes.union(path, &elements);
         self
     }
 
@@ -116,7 +116,7 @@ impl<T: Item> Update<T> {
     where
         V: Elements,
     {
-        self.changes.difference(path, elements);
+        self.changes.difference(path, &elements);
         self
     }
 
@@ -144,7 +144,7 @@ impl<T: Item> Update<T> {
     pub async fn send(self) -> Result<Written<T>, Error> {
         const OPERATION: &str = "update";
         let core = self.table.core();
-        let of = |error: Error| error.of(OPERATION, core.name());
+        let of = |error: Error| error.with_operation(OPERATION, core.name());
         let key = key_attributes::<T>(self.key).map_err(of)?;
         let changes = self.changes.checked().map_err(of)?;
         if changes.is_empty() {

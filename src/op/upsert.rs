@@ -4,7 +4,6 @@ use std::fmt;
 
 use aws_sdk_dynamodb::types::ReturnValue;
 
-use crate::call::Request;
 use crate::error::Error;
 use crate::expr::{Changes, Node, Path, RawPath};
 use crate::item::{Item, RawItem, encode};
@@ -83,7 +82,7 @@ impl<T: Item> Upsert<T> {
     pub async fn send(self) -> Result<Written<T>, Error> {
         let operation = if self.newer.is_some() { "upsert_newer" } else { "upsert" };
         let core = self.table.core();
-        let of = |error: Error| error.of(operation, core.name());
+        let of = |error: Error| error.with_operation(operation, core.name());
         let item = self.item.map_err(of)?;
         let key = core.key_of(&item);
         let condition = self.newer.map(|field| newer(field, &item)).transpose().map_err(of)?;
@@ -97,7 +96,7 @@ impl<T: Item> Upsert<T> {
             conditional: condition.is_some(),
         };
         let settled = write
-            .settle(|attempt| -> Result<Request, Error> {
+            .settle(|attempt| {
                 stamped::update(core, &key, attempt, changes.clone(), condition.as_ref(), ReturnValue::AllNew)
             })
             .await?;

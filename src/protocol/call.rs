@@ -108,6 +108,11 @@ impl Call {
         }
     }
 
+    /// Whether what is sent next is a fence.
+    pub(crate) fn is_fencing(&self) -> bool {
+        self.fence.is_some()
+    }
+
     /// Every id under which this call's effect was sent.
     pub(crate) fn ids(&self) -> impl Iterator<Item = WriteId> {
         self.earlier.iter().copied().chain([self.id])

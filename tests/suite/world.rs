@@ -1,0 +1,148 @@
+//! Where a behaviour runs: an engine, a network with or without faults, and a table of its own.
+
+use std::future::Future;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Config;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use dynamo_once::testing::{Embedded, Fault, Faults, Operation, Rates};
+use dynamo_once::{Error, Item, RetryPolicy, Store, Table};
+
+/// What the network does.
+#[derive(Debug, Clone, Copy)]
+pub enum Weather {
+    /// Nothing.
+    Plain,
+    /// It loses the reply to the first attempt of every write.
+    EveryFirstReplyLost,
+    /// It loses, delays, repeats, throttles and fails at random, seeded.
+    Storm(u64),
+}
+
+pub struct World {
+    pub store: Store,
+    pub faults: Faults,
+    pub weather: Weather,
+    /// The SDK's client, which the faults leave alone.
+    pub sdk: aws_sdk_dynamodb::Client,
+    run: String,
+    _engine: Option<Embedded>,
+}
+
+impl World {
+    async fn new(weather: Weather) -> Self {
+        let (config, engine) = match std::env::var("AWS_ENDPOINT_URL") {
+            Ok(endpoint) => {
+                let config = Config::builder()
+                    .behavior_version(BehaviorVersion::latest())
+                    .endpoint_url(endpoint)
+                    .region(Region::new("us-east-1"))
+                    .credentials_provider(Credentials::new("test", "test", None, None, "suite"))
+                    .http_client(dynamo_once::testing::http_client());
+                (config, None)
+            }
+            Err(_) => {
+                let engine = Embedded::start().await.expect("the embedded engine starts");
+                (engine.config(), Some(engine))
+            }
+        };
+        let plain = config.clone().build();
+        let faults = Faults::around(plain.http_client().expect("the configuration has an HTTP client"));
+        match weather {
+            Weather::Plain => {}
+            // A write id is new in each call, so every request that hasn't been seen is a first attempt.
+            Weather::EveryFirstReplyLost => {
+                let seen = std::sync::Mutex::new(std::collections::HashSet::new());
+                for operation in [Operation::PutItem, Operation::UpdateItem, Operation::DeleteItem] {
+                    let seen = std::sync::Mutex::new(std::mem::take(&mut *seen.lock().expect("not poisoned")));
+                    faults
+                        .on(operation)
+                        .when(move |request| {
+                            let body = request.json().to_string();
+                            seen.lock().expect("not poisoned").insert(body)
+                        })
+                        .always()
+                        .inject(Fault::lost_reply());
+                }
+            }
+            Weather::Storm(seed) => {
+                let rates = Rates::default()
+                    .lost_reply(0.10)
+                    .error_after_apply(0.05)
+                    .duplicate(0.03)
+                    .throttled(0.05)
+                    .refused_connection(0.03);
+                faults.seeded(seed, rates).expect("the rates are rates");
+            }
+        }
+        let policy = RetryPolicy::new()
+            .max_attempts(20)
+            .initial_backoff(Duration::from_millis(1))
+            .max_backoff(Duration::from_millis(5))
+            .max_conflicts(200)
+            .budget(1_000_000)
+            .jitter_seed(7);
+        let store = Store::builder(config.http_client(faults.clone()).build()).retry(policy).build();
+        let run = uuid::Uuid::now_v7().simple().to_string();
+        Self { store, faults, weather, sdk: aws_sdk_dynamodb::Client::from_conf(plain), run, _engine: engine }
+    }
+
+    /// The name of a table of this run.
+    pub fn table_name<T: Item>(&self) -> String {
+        format!("suite-{}-{}", T::SCHEMA.table_name().expect("the suite's items name their tables"), self.run)
+    }
+
+    /// A table of this run, which exists.
+    pub async fn table<T: Item>(&self) -> Result<Table<T>, Error> {
+        let table = self.store.table_named::<T>(self.table_name::<T>());
+        table.create_if_missing().await?;
+        Ok(table)
+    }
+
+    /// The outcome of a call that finds no item, not even a tombstone, can't be told once a reply was lost.
+    pub fn may_be_unknown(&self, error: &Error) -> bool {
+        !matches!(self.weather, Weather::Plain) && error.is_outcome_unknown()
+    }
+
+    /// Another program's write, which knows nothing of the stamp.
+    pub async fn foreign_put(&self, table: &str, item: serde_json::Value) {
+        let item: std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue> =
+            serde_dynamo::to_item(item).expect("is a map");
+        self.sdk.put_item().table_name(table).set_item(Some(item)).send().await.expect("the engine takes it");
+    }
+
+    /// The item as it is stored, whatever it is.
+    pub async fn stored(
+        &self,
+        table: &str,
+        key: &str,
+    ) -> Option<std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>> {
+        let key = aws_sdk_dynamodb::types::AttributeValue::S(key.to_owned());
+        let request = self.sdk.get_item().table_name(table).key("id", key).consistent_read(true);
+        request.send().await.expect("the engine answers").item
+    }
+}
+
+/// Runs a behaviour and takes its tables away afterwards, whatever became of it.
+pub fn run<F>(weather: Weather, behaviour: impl FnOnce(std::sync::Arc<World>) -> F)
+where
+    F: Future<Output = Result<(), Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+{
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let world = std::sync::Arc::new(World::new(weather).await);
+        let result = tokio::spawn(behaviour(world.clone())).await;
+        let tables = world.sdk.list_tables().send().await.expect("the engine answers").table_names.unwrap_or_default();
+        for table in tables.iter().filter(|table| table.ends_with(&world.run)) {
+            world.sdk.delete_table().table_name(table).send().await.expect("the table goes");
+        }
+        match result {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => panic!("{error:?}\n{}", world.faults.log()),
+            Err(panicked) => {
+                eprintln!("{}", world.faults.log());
+                std::panic::resume_unwind(panicked.into_panic());
+            }
+        }
+    });
+}
