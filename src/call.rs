@@ -316,3 +316,6 @@ impl Intercept for Flight {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

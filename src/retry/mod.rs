@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 use aws_sdk_dynamodb::Config;
 use aws_smithy_async::future::timeout::Timeout;
 use aws_smithy_async::rt::sleep::{AsyncSleep, SharedAsyncSleep, default_async_sleep};
-use aws_smithy_async::time::{SharedTimeSource, TimeSource as _};
+use aws_smithy_async::time::SharedTimeSource;
 
 use self::backoff::Backoff;
 use self::budget::Budget;
