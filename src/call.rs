@@ -116,7 +116,7 @@ impl Caller {
 
     /// The count for one operation, which starts now.
     pub(crate) fn begin(&self) -> Retry<'_> {
-        Retry::new(&self.bounds, &self.budget, &self.clock)
+        Retry::new(&self.bounds, &self.budget, self.clock())
     }
 
     /// Sends one attempt and waits for its reply, up to the attempt's timeout and the operation's deadline.

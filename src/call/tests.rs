@@ -4,12 +4,11 @@ use std::collections::VecDeque;
 use std::error::Error as _;
 use std::io;
 use std::sync::Mutex;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::config::http::{HttpRequest, HttpResponse};
 use aws_sdk_dynamodb::config::interceptors::BeforeSerializationInterceptorContextMut;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
-use aws_smithy_async::time::TimeSource;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
@@ -22,6 +21,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::error::Limit;
+use crate::retry::tests::SimulatedTime;
 
 const _: () = {
     const fn is_send<T: Send>(_: &T) {}
@@ -228,7 +228,7 @@ async fn a_wrong_clock_is_corrected_by_the_refusal_and_tried_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_bad_signature_under_a_right_clock_is_final() {
-    let peer = Peer::new([Act::answer(400, error_body("InvalidSignatureException")).header("date", EPOCH_DATE)]);
+    let peer = Peer::new([Act::answer(400, error_body("InvalidSignatureException")).header("date", START_DATE)]);
     let caller = Caller::new(&peer.config(), &RetryPolicy::new());
     let reply = caller.send(&mut Kind::Put.outgoing(&caller), &mut caller.begin()).await;
     assert_eq!(describe(&reply), "not applied Credentials InvalidSignatureException");
@@ -246,7 +246,7 @@ async fn a_request_sent_again_has_the_same_bytes() {
             caller.send(&mut outgoing, &mut retry).await;
         }
         let seen = peer.seen();
-        assert_eq!(seen.len(), 3);
+        assert_eq!((seen.len(), retry.attempts()), (3, 3));
         assert!(
             seen[0].body.contains(r#""TableName":"accounts""#) && seen[0].body.contains("\"id\""),
             "{}",
@@ -379,8 +379,7 @@ async fn attempt_at(endpoint: &str) -> Reply {
         .timeout_config(timeouts)
         .build();
     let caller = Caller::new(&config, &RetryPolicy::new());
-    let reply = caller.send(&mut Kind::Put.outgoing(&caller), &mut caller.begin()).await;
-    reply
+    caller.send(&mut Kind::Put.outgoing(&caller), &mut caller.begin()).await
 }
 
 /// Reads a request, answers and closes; or keeps silent.
@@ -510,7 +509,7 @@ impl Peer {
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("eu-west-1"))
             .credentials_provider(credentials())
-            .time_source(SimulatedTime(Instant::now()))
+            .time_source(SimulatedTime::start())
             .http_client(self.clone())
             .build()
     }
@@ -604,18 +603,8 @@ impl Kind {
     }
 }
 
-/// A clock that goes by tokio's, which stands still but for sleeps.
-#[derive(Debug)]
-struct SimulatedTime(Instant);
-
-const EPOCH: Duration = Duration::from_secs(1_800_000_000);
-const EPOCH_DATE: &str = "Fri, 15 Jan 2027 08:00:00 GMT";
-
-impl TimeSource for SimulatedTime {
-    fn now(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH + EPOCH + self.0.elapsed()
-    }
-}
+/// [`SimulatedTime::START`].
+const START_DATE: &str = "Fri, 15 Jan 2027 08:00:00 GMT";
 
 /// Credentials that don't come.
 #[derive(Debug)]
