@@ -123,6 +123,9 @@ impl Caller {
     ///
     /// Safe to drop at any point; the attempt may then arrive or not.
     pub(crate) async fn send(&self, outgoing: &mut Outgoing, retry: &mut Retry<'_>) -> Reply {
+        if retry.remaining().is_some_and(|left| left.is_zero()) {
+            return cut_off(Progress::Preparing);
+        }
         let Some(request) = outgoing.next(&self.client) else {
             let error = Error::new(ErrorKind::Invalid, "the request was never serialised, and can't be sent again");
             return Reply::NotApplied { error, again: None };

@@ -316,7 +316,7 @@ async fn the_deadline_cuts_an_attempt_off_and_forbids_another() {
     assert_eq!(retry.pause(Why::Transport).await, Err(Limit::Deadline));
     let reply = caller.send(&mut outgoing, &mut retry).await;
     assert_eq!(describe(&reply), "not applied Timeout, again Transport", "it isn't even sent");
-    assert_eq!(peer.seen().len(), 1);
+    assert_eq!((peer.seen().len(), retry.attempts()), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]
