@@ -116,13 +116,16 @@ impl Caller {
 
     /// The count for one operation, which starts now.
     pub(crate) fn begin(&self) -> Retry<'_> {
-        Retry::new(&self.bounds, &self.budget, &self.clock)
+        Retry::new(&self.bounds, &self.budget, self.clock())
     }
 
     /// Sends one attempt and waits for its reply, up to the attempt's timeout and the operation's deadline.
     ///
     /// Safe to drop at any point; the attempt may then arrive or not.
     pub(crate) async fn send(&self, outgoing: &mut Outgoing, retry: &mut Retry<'_>) -> Reply {
+        if retry.remaining().is_some_and(|left| left.is_zero()) {
+            return cut_off(Progress::Preparing);
+        }
         let Some(request) = outgoing.next(&self.client) else {
             let error = Error::new(ErrorKind::Invalid, "the request was never serialised, and can't be sent again");
             return Reply::NotApplied { error, again: None };
@@ -316,3 +319,6 @@ impl Intercept for Flight {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -458,6 +458,13 @@ mod tests {
     }
 
     #[test]
+    fn the_write_id_is_there_to_search_for() {
+        let id = Uuid::from_u128(7);
+        let error = Error::of(ErrorKind::OutcomeUnknown).with_write_id(id);
+        assert_eq!(error.write_id().map(|id| id.to_string()), Some(id.to_string()));
+    }
+
+    #[test]
     fn another_conclusion_keeps_the_cause() {
         let error = Error::of(ErrorKind::Timeout).with_source("hung").with_kind(ErrorKind::OutcomeUnknown);
         assert!(error.is_outcome_unknown());

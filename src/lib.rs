@@ -6,7 +6,6 @@ mod call;
 mod error;
 #[cfg_attr(not(test), expect(dead_code, reason = "the verbs are not there yet"))]
 mod retry;
-#[cfg_attr(not(test), expect(dead_code, reason = "the verbs are not there yet"))]
 mod trace;
 
 pub use error::{Error, ErrorKind, Limit};
