@@ -13,6 +13,10 @@ use aws_sdk_dynamodb::error::BoxError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use uuid::Uuid;
 
+use crate::format::Format;
+use crate::item::{Item, RawItem};
+use crate::versioned::Versioned;
+
 /// What went wrong with an operation, and what is certain about its effect.
 ///
 /// One word wide. [`kind`](Error::kind) says what happened; of all kinds only [`OutcomeUnknown`](ErrorKind::OutcomeUnknown)
@@ -61,6 +65,8 @@ pub enum ErrorKind {
     Rejected,
     /// The service failed while reading.
     Service,
+    /// The caller's own closure decided against the write; its reason is the source.
+    Declined,
 }
 
 /// Which bound ended an operation that would otherwise have gone on.
@@ -87,7 +93,7 @@ struct Inner {
     elapsed: Duration,
     limit: Option<Limit>,
     write_id: Option<Uuid>,
-    current: Option<HashMap<String, AttributeValue>>,
+    current: Option<(RawItem, Format)>,
     source: Option<BoxError>,
 }
 
@@ -144,7 +150,21 @@ impl Error {
     /// [`Decode`](ErrorKind::Decode), the item that can't be decoded.
     #[must_use]
     pub fn raw_current(&self) -> Option<&HashMap<String, AttributeValue>> {
-        self.inner.current.as_ref()
+        self.inner.current.as_ref().map(|(item, _)| item)
+    }
+
+    /// The item that the refusal is about, as it stands now, at no extra read; `None` where there is none, or only a
+    /// tombstone.
+    ///
+    /// # Errors
+    ///
+    /// [`Decode`](ErrorKind::Decode) where the item is not of this type, and [`Malformed`](ErrorKind::Malformed) where its
+    /// version or log can't be read.
+    pub fn current<T: Item>(&self) -> Result<Option<Versioned<T>>, Error> {
+        match &self.inner.current {
+            Some((item, format)) => format.decode(item.clone()),
+            None => Ok(None),
+        }
     }
 
     /// Whether the table's content stood against the write: it is certain that it has no effect and will have none.
@@ -188,6 +208,18 @@ impl Error {
     #[must_use]
     pub fn is_outcome_unknown(&self) -> bool {
         self.kind() == ErrorKind::OutcomeUnknown
+    }
+
+    /// Whether this is [`ErrorKind::Malformed`].
+    #[must_use]
+    pub fn is_malformed(&self) -> bool {
+        self.kind() == ErrorKind::Malformed
+    }
+
+    /// Whether this is [`ErrorKind::Declined`].
+    #[must_use]
+    pub fn is_declined(&self) -> bool {
+        self.kind() == ErrorKind::Declined
     }
 
     /// Whether this is [`ErrorKind::Contention`].
@@ -287,9 +319,14 @@ impl Error {
         self
     }
 
-    pub(crate) fn with_current(mut self, item: impl Into<Option<HashMap<String, AttributeValue>>>) -> Self {
-        self.inner.current = item.into();
+    pub(crate) fn with_current(mut self, item: RawItem, format: Format) -> Self {
+        self.inner.current = Some((item, format));
         self
+    }
+
+    /// The same failure, which is one of another kind in this place.
+    pub(crate) fn of_kind(self, kind: ErrorKind, here: ErrorKind) -> Self {
+        if self.inner.kind == kind { self.with_kind(here) } else { self }
     }
 
     pub(crate) fn with_source(mut self, source: impl Into<BoxError>) -> Self {
@@ -367,6 +404,7 @@ impl ErrorKind {
             Self::Credentials => "no usable credentials or region",
             Self::Rejected => "rejected",
             Self::Service => "service failure",
+            Self::Declined => "declined by the change itself",
         }
     }
 }

@@ -28,11 +28,11 @@ impl Format {
             return Ok(None);
         }
         let Some(etag) = etag(&seen) else {
-            return Err(self.unusable(&raw).with_item(raw, self.clone()));
+            return Err(self.unusable(&raw).with_current(raw, self.clone()));
         };
-        match decode::<T>(raw, Some(etag.version()), &self.stamp.prefix) {
+        match decode::<T>(raw, etag.version(), &self.stamp.prefix) {
             Ok(value) => Ok(Some(Versioned::new(value, etag))),
-            Err((error, raw)) => Err(error.with_item(raw, self.clone())),
+            Err((error, raw)) => Err(error.with_current(raw, self.clone())),
         }
     }
 

@@ -189,13 +189,13 @@ impl<T, V> Path<T, V> {
     }
 
     fn function<P: Serialize>(self, name: &'static str, operand: impl IntoValue<P>) -> Condition<T> {
-        let operand = operand.into_value().and_then(|operand| value::encode(&operand));
+        let operand = value::encode(&operand.into_value());
         let operand = operand.and_then(|operand| checked(self.name(), operand));
         Condition::new(operand.map(|operand| Node::Function(name, self.raw(), operand)))
     }
 
     fn value(&self, value: impl IntoValue<V>) -> Result<AttributeValue, Error> {
-        checked(self.name(), self.encode(&value.into_value()?)?)
+        checked(self.name(), self.encode(&value.into_value())?)
     }
 }
 

@@ -35,7 +35,7 @@ impl Changes {
     }
 
     pub(crate) fn set<T, V>(&mut self, path: Path<T, V>, value: impl IntoValue<V>) {
-        let value = value.into_value().and_then(|value| path.encode(&value));
+        let value = path.encode(&value.into_value());
         self.change(path, value.map(Action::Set));
     }
 

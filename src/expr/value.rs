@@ -15,62 +15,38 @@ use crate::error::Error;
 )]
 pub trait IntoValue<V> {
     /// The value, as the field's type.
-    ///
-    /// # Errors
-    ///
-    /// A number that the field's type can't hold.
-    fn into_value(self) -> Result<V, Error>;
+    fn into_value(self) -> V;
 }
 
 impl<V> IntoValue<V> for V {
-    fn into_value(self) -> Result<V, Error> {
-        Ok(self)
+    fn into_value(self) -> V {
+        self
     }
 }
 
 impl<V: Clone> IntoValue<V> for &V {
-    fn into_value(self) -> Result<V, Error> {
-        Ok(self.clone())
+    fn into_value(self) -> V {
+        self.clone()
     }
 }
 
 impl<V> IntoValue<Option<V>> for V {
-    fn into_value(self) -> Result<Option<V>, Error> {
-        Ok(Some(self))
+    fn into_value(self) -> Option<V> {
+        Some(self)
     }
 }
 
 impl IntoValue<String> for &str {
-    fn into_value(self) -> Result<String, Error> {
-        Ok(self.to_owned())
+    fn into_value(self) -> String {
+        self.to_owned()
     }
 }
 
 impl IntoValue<Option<String>> for &str {
-    fn into_value(self) -> Result<Option<String>, Error> {
-        Ok(Some(self.to_owned()))
+    fn into_value(self) -> Option<String> {
+        Some(self.to_owned())
     }
 }
-
-/// An integer literal without a type is an `i32`, so that one has to go with every other number too.
-macro_rules! literal {
-    ($($field:ty)*) => {$(
-        impl IntoValue<$field> for i32 {
-            fn into_value(self) -> Result<$field, Error> {
-                <$field>::try_from(self).map_err(|_| {
-                    Error::invalid(concat!("the number doesn't fit the field, which is a `", stringify!($field), "`"))
-                })
-            }
-        }
-        impl IntoValue<Option<$field>> for i32 {
-            fn into_value(self) -> Result<Option<$field>, Error> {
-                IntoValue::<$field>::into_value(self).map(Some)
-            }
-        }
-    )*};
-}
-
-literal!(i8 i16 i64 i128 isize u8 u16 u32 u64 u128 usize f64);
 
 /// A change of a number field of type `V`: any whole number for a whole number, so that an unsigned one can be lessened.
 #[diagnostic::on_unimplemented(

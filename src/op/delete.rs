@@ -86,7 +86,7 @@ impl<T: Item> Delete<T> {
     pub async fn send(self) -> Result<Written<T>, Error> {
         const OPERATION: &str = "delete";
         let core = self.table.core();
-        let key = key_attributes::<T>(self.key).map_err(|error| error.with_operation(OPERATION, core.name()))?;
+        let key = key_attributes::<T>(&self.key).map_err(|error| error.with_operation(OPERATION, core.name()))?;
         let write = Write {
             table: core,
             operation: OPERATION,

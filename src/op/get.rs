@@ -83,7 +83,7 @@ impl<T: Item> Get<T> {
         const OPERATION: &str = "get";
         let core = self.table.core();
         let of = |error: Error| error.with_operation(OPERATION, core.name());
-        let key = key_attributes::<T>(self.key).map_err(of)?;
+        let key = key_attributes::<T>(&self.key).map_err(of)?;
         let request = core
             .store()
             .client()

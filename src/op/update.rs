@@ -145,7 +145,7 @@ impl<T: Item> Update<T> {
         const OPERATION: &str = "update";
         let core = self.table.core();
         let of = |error: Error| error.with_operation(OPERATION, core.name());
-        let key = key_attributes::<T>(self.key).map_err(of)?;
+        let key = key_attributes::<T>(&self.key).map_err(of)?;
         let changes = self.changes.checked().map_err(of)?;
         if changes.is_empty() {
             return Err(of(Error::invalid("the update changes nothing; set, add, remove or append something")));

@@ -75,6 +75,11 @@ impl<'a> Retry<'a> {
         Ok(())
     }
 
+    /// Counts a conflict that the next request resolves by itself, so that there is nothing to wait for.
+    pub(crate) fn step_aside(&mut self) -> Result<(), Limit> {
+        self.next_delay(Why::Conflict).map(|_| ()).inspect_err(|limit| self.limit = Some(*limit))
+    }
+
     /// Runs a future until the deadline, where the operation has one; `None` when that came first.
     pub(crate) async fn within<F: Future>(&self, future: F) -> Option<F::Output> {
         match self.remaining() {
