@@ -137,6 +137,10 @@ impl<P: Clone, S: Clone> IntoKey<(P, S)> for &(P, S) {
     }
 }
 
+/// Fails to compile where a field marked as a key can't be one.
+#[doc(hidden)]
+pub const fn assert_key<K: KeyAttribute>() {}
+
 /// AWS, "Service quotas for DynamoDB": partition key and sort key lengths.
 const MAX_BYTES: [usize; 2] = [2048, 1024];
 

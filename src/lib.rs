@@ -20,6 +20,8 @@ mod value;
 mod versioned;
 mod written;
 
+#[cfg(feature = "derive")]
+pub use dynamo_once_derive::{Item, KeyAttribute};
 pub use error::{Error, ErrorKind, Limit};
 pub use expr::{AttributeType, Condition, Contains, Delta, Elements, IntoValue, Ordered, Path, Prefix, Size};
 pub use item::{Attribute, Item, Schema};
@@ -36,3 +38,16 @@ pub use store::{Store, StoreBuilder};
 pub use table::Table;
 pub use versioned::{Changed, Etag, Versioned};
 pub use written::{Outcome, Written};
+
+/// What the derive macros name. Not part of the API.
+#[doc(hidden)]
+pub mod __private {
+    pub use aws_sdk_dynamodb::types::AttributeValue;
+    pub use serde;
+
+    pub use crate::expr::encode;
+    pub use crate::key::assert_key;
+}
+
+#[cfg(test)]
+extern crate self as dynamo_once;

@@ -14,4 +14,6 @@ pub use path::Path;
 pub(crate) use path::RawPath;
 pub(crate) use render::Rendering;
 pub(crate) use update::Changes;
+#[doc(hidden)]
+pub use value::encode;
 pub use value::{Contains, Delta, Elements, IntoValue, Ordered, Prefix};

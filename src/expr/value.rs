@@ -166,7 +166,12 @@ impl<E> Elements for BTreeSet<E> {}
 impl<V: Elements> Elements for Option<V> {}
 
 /// A value as serde and `serde_dynamo` write it.
-pub(crate) fn encode<V: Serialize>(value: &V) -> Result<AttributeValue, Error> {
+///
+/// # Errors
+///
+/// What no attribute can hold.
+#[doc(hidden)]
+pub fn encode<V: Serialize>(value: &V) -> Result<AttributeValue, Error> {
     serde_dynamo::to_attribute_value(value)
         .map_err(|error| Error::invalid("the value can't be serialised as an attribute").with_source(error))
 }
