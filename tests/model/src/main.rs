@@ -1,2 +1,2 @@
 //! model
-fn main(){}
+fn main() {}
