@@ -15,6 +15,8 @@ mod settle;
 mod stamp;
 mod store;
 mod table;
+#[cfg(any(feature = "test-util", feature = "embedded"))]
+pub mod testing;
 mod trace;
 mod value;
 mod versioned;
