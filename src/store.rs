@@ -26,6 +26,7 @@ pub struct Store {
 }
 
 struct Shared {
+    config: Config,
     caller: Caller,
     lanes: Arc<Lanes>,
     ids: WriteIds,
@@ -112,9 +113,13 @@ impl Store {
         Table::new(self.clone(), name.into(), T::SCHEMA, format)
     }
 
-    /// The store's own client, with the SDK's retries turned off.
-    #[must_use]
-    pub fn client(&self) -> &Client {
+    /// A client on the configuration as it was given, the SDK's retries included.
+    pub(crate) fn sdk(&self) -> Client {
+        Client::from_conf(self.shared.config.clone())
+    }
+
+    /// The client to build requests with; they are sent by the [`Caller`].
+    pub(crate) fn client(&self) -> &Client {
         self.shared.caller.client()
     }
 
@@ -172,6 +177,7 @@ impl StoreBuilder {
                 ids: WriteIds::default(),
                 stamp: Arc::new(StampNames::new(&self.stamp_prefix)),
                 table_names: self.table_names,
+                config: self.config,
             }),
         }
     }

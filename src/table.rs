@@ -13,6 +13,7 @@ use aws_sdk_dynamodb::types::{
 };
 
 use crate::error::{Error, ErrorKind};
+use crate::expr::{Ordered, Path};
 use crate::format::Format;
 use crate::item::{Item, RawItem, Schema};
 use crate::key::IntoKey;
@@ -80,6 +81,13 @@ impl<T: Item> Table<T> {
         Upsert::new(self.clone(), item)
     }
 
+    /// Writes the item unless the stored one's field is as great or greater: for feeds with an order of their own, such as
+    /// a revision or the time of an event. See [`Upsert`].
+    #[doc(alias = "put_if_newer")]
+    pub fn upsert_newer<V: Ordered>(&self, item: &T, by: Path<T, V>) -> Upsert<T> {
+        Upsert::new(self.clone(), item).newer(by)
+    }
+
     /// Changes parts of the item with this key, without reading it. See [`Update`].
     #[doc(alias = "update_item")]
     #[doc(alias = "increment")]
@@ -123,7 +131,7 @@ impl<T: Item> Table<T> {
     /// What `CreateTable` and `DescribeTable` answer, and [`Timeout`](ErrorKind::Timeout) where the table isn't active
     /// within two minutes.
     pub async fn create_if_missing(&self) -> Result<(), Error> {
-        let client = self.core.store.client();
+        let client = self.core.store.sdk();
         let schema = &self.core.schema;
         let types = <T::Key as crate::key::Key>::TYPES;
         let names = std::iter::once(schema.partition_key_name()).chain(schema.sort_key_name());

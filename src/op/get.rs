@@ -45,7 +45,7 @@ pub enum Consistency {
 /// # struct Account { #[item(partition_key)] id: String, balance: i64 }
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let engine = Embedded::start().await?;
+/// # let engine = Embedded::start().await;
 /// # let accounts = Store::new(engine.config().build()).table::<Account>();
 /// # accounts.create_if_missing().await?;
 /// assert!(accounts.get("acc-1").send().await?.is_none());

@@ -45,7 +45,7 @@ use crate::written::Written;
 /// # struct Account { #[item(partition_key)] id: String, balance: i64 }
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let engine = Embedded::start().await?;
+/// # let engine = Embedded::start().await;
 /// # let accounts = Store::new(engine.config().build()).table::<Account>();
 /// # accounts.create_if_missing().await?;
 /// let account = Account { id: "acc-1".into(), balance: 10 };

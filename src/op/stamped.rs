@@ -61,13 +61,13 @@ pub(crate) fn condition(table: &Core, attempt: &Attempt, own: Option<&Node>, ren
 
 fn guard(table: &Core, attempt: &Attempt, rendering: &mut Rendering) -> String {
     let stamp = &*table.format().stamp;
-    let key = rendering.name(table.schema().partition_key_name());
+    let key = table.schema().partition_key_name();
     if attempt.guard == Guard::Absent {
-        return format!("attribute_not_exists({key})");
+        return format!("attribute_not_exists({})", rendering.name(key));
     }
-    let birth = rendering.name(&stamp.birth);
-    let version = rendering.name(table.format().version);
+    let (birth, version) = (rendering.name(&stamp.birth), table.format().version);
     if let Guard::Adopt { version: stored } = attempt.guard {
+        let (key, version) = (rendering.name(key), rendering.name(version));
         let unlogged = format!("attribute_exists({key}) AND attribute_not_exists({birth})");
         return match stored {
             Some(stored) => format!("{unlogged} AND {version} = {}", rendering.value(number(stored))),
@@ -77,35 +77,27 @@ fn guard(table: &Core, attempt: &Attempt, rendering: &mut Rendering) -> String {
     let id = rendering.value(attempt.id.attribute());
     let lane = rendering.name(&stamp.lanes[usize::from(attempt.lane)].head);
     let in_order = format!("(attribute_not_exists({lane}) OR {lane} < {id})");
-    let tombstone = rendering.name(&stamp.tombstone);
-    let born = |rendering: &mut Rendering, known: Option<WriteId>| match known {
-        Some(known) => format!("{birth} = {}", rendering.value(known.attribute())),
-        None => format!("{birth} < {id}"),
+    let born = match attempt.guard {
+        Guard::At { birth: Some(known), .. } | Guard::Revive { birth: known, .. } | Guard::Fence { birth: Some(known) } => {
+            format!("{birth} = {}", rendering.value(known.attribute()))
+        }
+        _ => format!("{birth} < {id}"),
     };
-    let countable = |rendering: &mut Rendering| {
-        format!("{version} BETWEEN {} AND {}", rendering.value(number(1)), rendering.value(number(Version::LAST)))
+    let at = match attempt.guard {
+        Guard::Fence { .. } => return format!("{born} AND {in_order}"),
+        Guard::At { version: expected, .. } | Guard::Revive { version: expected, .. } => {
+            format!("{} = {}", rendering.name(version), rendering.value(number(expected)))
+        }
+        _ => {
+            let (first, last) = (rendering.value(number(1)), rendering.value(number(Version::LAST)));
+            format!("{} BETWEEN {first} AND {last}", rendering.name(version))
+        }
     };
+    let managed = format!("{born} AND {in_order} AND {at}");
     match attempt.guard {
-        Guard::Born => {
-            let countable = countable(rendering);
-            format!("{birth} < {id} AND {in_order} AND {countable} AND attribute_not_exists({tombstone})")
-        }
-        Guard::Open => {
-            let countable = countable(rendering);
-            format!("attribute_not_exists({key}) OR ({birth} < {id} AND {in_order} AND {countable})")
-        }
-        Guard::At { version: expected, birth: known } => {
-            let born = born(rendering, known);
-            let expected = rendering.value(number(expected));
-            format!("{born} AND {in_order} AND {version} = {expected} AND attribute_not_exists({tombstone})")
-        }
-        Guard::Revive { version: expected, birth: known } => {
-            let born = born(rendering, Some(known));
-            let expected = rendering.value(number(expected));
-            format!("{born} AND {in_order} AND {version} = {expected} AND attribute_exists({tombstone})")
-        }
-        Guard::Fence { birth: known } => format!("{} AND {in_order}", born(rendering, known)),
-        Guard::Absent | Guard::Adopt { .. } => unreachable!("these have returned"),
+        Guard::Open => format!("attribute_not_exists({}) OR ({managed})", rendering.name(key)),
+        Guard::Revive { .. } => format!("{managed} AND attribute_exists({})", rendering.name(&stamp.tombstone)),
+        _ => format!("{managed} AND attribute_not_exists({})", rendering.name(&stamp.tombstone)),
     }
 }
 

@@ -43,7 +43,7 @@ use crate::written::Written;
 /// # struct Price { #[item(partition_key)] product: String, cents: u64, as_of: u64 }
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let engine = Embedded::start().await?;
+/// # let engine = Embedded::start().await;
 /// # let prices = Store::new(engine.config().build()).table::<Price>();
 /// # prices.create_if_missing().await?;
 /// let written = prices.upsert(&Price { product: "tea".into(), cents: 250, as_of: 7 }).send().await?;

@@ -181,7 +181,8 @@ impl Call {
         let born_here = seen.and_then(Seen::log).is_some_and(|log| self.ids().any(|id| log.birth == id));
         match self.guard {
             Guard::Absent | Guard::Open | Guard::Revive { .. } if born_here => Some(1),
-            Guard::Absent => None,
+            // An idempotency key was recognised, and who used it first may have revived a tombstone.
+            Guard::Absent if seen.is_some() => None,
             guard => guard.makes(),
         }
     }

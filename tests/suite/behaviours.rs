@@ -87,7 +87,8 @@ pub async fn contended_insert_has_one_winner(world: Arc<World>) -> Outcomes {
     while let Some(call) = calls.join_next().await {
         match call? {
             (balance, Ok(_)) => winners.push(balance),
-            (_, Err(refused)) => assert!(refused.is_already_exists(), "{refused:?}"),
+            // An item that a later call made may be the second one under its key, for all that a lost reply leaves to tell.
+            (_, Err(refused)) => assert!(refused.is_already_exists() || world.may_be_unknown(&refused), "{refused:?}"),
         }
     }
     let found = accounts.get("a").send().await?.expect("is there");

@@ -1,11 +1,14 @@
 //! Where a behaviour runs: an engine, a network with or without faults, and a table of its own.
 
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Config;
+use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
-use dynamo_once::testing::{Embedded, Fault, Faults, Operation, Rates};
+use dynamo_once::testing::{Arrival, Embedded, Fault, Faults, Operation, Rates, Request};
 use dynamo_once::{Error, Item, RetryPolicy, Store, Table};
 
 /// What the network does.
@@ -31,47 +34,46 @@ pub struct World {
 
 impl World {
     async fn new(weather: Weather) -> Self {
-        let (config, engine) = match std::env::var("AWS_ENDPOINT_URL") {
+        let (config, http_client, engine) = match std::env::var("AWS_ENDPOINT_URL") {
             Ok(endpoint) => {
+                let http_client = aws_smithy_http_client::Builder::new().build_http();
                 let config = Config::builder()
                     .behavior_version(BehaviorVersion::latest())
                     .endpoint_url(endpoint)
                     .region(Region::new("us-east-1"))
                     .credentials_provider(Credentials::new("test", "test", None, None, "suite"))
-                    .http_client(dynamo_once::testing::http_client());
-                (config, None)
+                    .http_client(http_client.clone());
+                (config, http_client, None)
             }
             Err(_) => {
-                let engine = Embedded::start().await.expect("the embedded engine starts");
-                (engine.config(), Some(engine))
+                let engine = Embedded::start().await;
+                (engine.config(), engine.http_client(), Some(engine))
             }
         };
         let plain = config.clone().build();
-        let faults = Faults::around(plain.http_client().expect("the configuration has an HTTP client"));
+        let faults = Faults::around(http_client);
         match weather {
             Weather::Plain => {}
             // A write id is new in each call, so every request that hasn't been seen is a first attempt.
             Weather::EveryFirstReplyLost => {
-                let seen = std::sync::Mutex::new(std::collections::HashSet::new());
                 for operation in [Operation::PutItem, Operation::UpdateItem, Operation::DeleteItem] {
-                    let seen = std::sync::Mutex::new(std::mem::take(&mut *seen.lock().expect("not poisoned")));
-                    faults
-                        .on(operation)
-                        .when(move |request| {
-                            let body = request.json().to_string();
-                            seen.lock().expect("not poisoned").insert(body)
-                        })
-                        .always()
-                        .inject(Fault::lost_reply());
+                    let seen = Mutex::new(HashSet::new());
+                    let is_first = move |request: &Request| seen.lock().expect("whole").insert(request.body().to_string());
+                    faults.on(operation).when(is_first).always().inject(Fault::lost_reply());
                 }
             }
             Weather::Storm(seed) => {
-                let rates = Rates::default()
-                    .lost_reply(0.10)
-                    .error_after_apply(0.05)
-                    .duplicate(0.03)
-                    .throttled(0.05)
-                    .refused_connection(0.03);
+                let rates = Rates::new()
+                    .with(Fault::lost_reply(), 0.10)
+                    .with(Fault::internal_error().applied(), 0.05)
+                    .with(Fault::duplicate(), 0.03)
+                    .with(Fault::throttled(), 0.05)
+                    .with(Fault::connection_refused(), 0.03)
+                    .with(Fault::late(Arrival::AfterNext), 0.04)
+                    .on(Operation::PutItem)
+                    .on(Operation::UpdateItem)
+                    .on(Operation::DeleteItem)
+                    .on(Operation::GetItem);
                 faults.seeded(seed, rates).expect("the rates are rates");
             }
         }
@@ -106,7 +108,7 @@ impl World {
 
     /// Another program's write, which knows nothing of the stamp.
     pub async fn foreign_put(&self, table: &str, item: serde_json::Value) {
-        let item: std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue> =
+        let item: HashMap<String, AttributeValue> =
             serde_dynamo::to_item(item).expect("is a map");
         self.sdk.put_item().table_name(table).set_item(Some(item)).send().await.expect("the engine takes it");
     }
@@ -116,21 +118,21 @@ impl World {
         &self,
         table: &str,
         key: &str,
-    ) -> Option<std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>> {
-        let key = aws_sdk_dynamodb::types::AttributeValue::S(key.to_owned());
+    ) -> Option<HashMap<String, AttributeValue>> {
+        let key = AttributeValue::S(key.to_owned());
         let request = self.sdk.get_item().table_name(table).key("id", key).consistent_read(true);
         request.send().await.expect("the engine answers").item
     }
 }
 
 /// Runs a behaviour and takes its tables away afterwards, whatever became of it.
-pub fn run<F>(weather: Weather, behaviour: impl FnOnce(std::sync::Arc<World>) -> F)
+pub fn run<F>(weather: Weather, behaviour: impl FnOnce(Arc<World>) -> F)
 where
     F: Future<Output = Result<(), Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
 {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let world = std::sync::Arc::new(World::new(weather).await);
+        let world = Arc::new(World::new(weather).await);
         let result = tokio::spawn(behaviour(world.clone())).await;
         let tables = world.sdk.list_tables().send().await.expect("the engine answers").table_names.unwrap_or_default();
         for table in tables.iter().filter(|table| table.ends_with(&world.run)) {
