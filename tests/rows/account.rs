@@ -22,10 +22,6 @@ pub(crate) fn account(balance: i64) -> Account {
 /// How a call ended.
 pub(crate) type End = Result<Outcome, ErrorKind>;
 
-pub(crate) fn end<T: Item>(result: Result<Written<T>, Error>) -> End {
-    result.map(|written| written.outcome()).map_err(|error| error.kind())
-}
-
 /// A verb, with what is needed to call it on the stored item of [`peer::stored`](crate::peer::stored).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verb {
@@ -97,11 +93,6 @@ impl Verb {
     /// Whether it expects an item of a certain birth.
     pub(crate) fn at_birth(self) -> bool {
         matches!(self, Self::UpdateAt | Self::Save | Self::Modify | Self::DeleteAt)
-    }
-
-    /// Whether its own condition stands beside the guard.
-    pub(crate) fn conditional(self) -> bool {
-        matches!(self, Self::UpsertNewer | Self::UpdateWhen)
     }
 
     pub(crate) async fn call(self, accounts: &Table<Account>) -> Result<Written<Account>, Error> {

@@ -220,7 +220,10 @@ async fn modify_after_a_lost_reply_fences_the_conflict_and_goes_on() {
     let newest = |_: &[Sent]| stored().and("version", number(5)).and("balance", number(50));
     let play = Play::of(Verb::Modify).lost().stands(conflict).fence_finds(newest).applied();
     let ended = play.ends(Ok(dynamo_once::Outcome::Applied)).await;
-    assert!(ended.sent[3].body.to_string().contains(r#"{"N":"51"}"#), "the change is made on the item as it stands last");
+    assert!(
+        ended.sent[3].body.to_string().contains(r#"{"N":"51"}"#),
+        "the change is made on the item as it stands last"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -46,9 +46,9 @@ async fn save_of_an_item_read_without_a_log_adopts_with_one_request() {
 #[tokio::test(start_paused = true)]
 async fn save_of_an_item_read_without_a_log_conflicts_once_it_is_changed() {
     let changed = [
-        foreign().and("balance", number(16)),         // by a writer who counts no versions
-        foreign().and("version", number(1)),          // by one who does
-        stored().and("version", number(1)),           // by one who has adopted it
+        foreign().and("balance", number(16)), // by a writer who counts no versions
+        foreign().and("version", number(1)),  // by one who does
+        stored().and("version", number(1)),   // by one who has adopted it
         stored().and("version", number(1)).born(NIL + 1),
     ];
     for item in changed {
@@ -83,9 +83,7 @@ async fn adoption_retried_after_lost_reply_reports_replayed() {
 async fn adoption_with_a_lost_reply_on_an_item_adopted_by_another_goes_by_the_birth() {
     for verb in ADOPTING {
         // Adopted by a call that began before ours: its log would show our write, so ours was not applied, and goes on.
-        let before = |sent: &[Sent]| stored().lane(sent[1].lane, sent[0].id, NIL);
-        let ended = Play::of(verb).stands(|_| foreign()).lost().stands(before).applied().ends(Ok(Applied)).await;
-        assert_eq!(ended.sent[2].id, ended.sent[3].id.min(ended.sent[2].id), "{verb}");
+        Play::of(verb).stands(|_| foreign()).lost().stands(|_| stored()).applied().ends(Ok(Applied)).await;
         // Adopted by one that began after ours, which may have taken the place of the item that we wrote.
         let after = |sent: &[Sent]| stored().born(sent[1].id + 1);
         Play::of(verb).stands(|_| foreign()).lost().stands(after).ends(Err(OutcomeUnknown)).await;
@@ -138,7 +136,12 @@ async fn earlier_id_of_the_call_is_still_its_own() {
         let first = |sent: &[Sent]| stored().lane(sent[0].lane, sent[0].id + 1, sent[0].id);
         Play::of(verb).lost().stands(ahead).stands(first).ends(Ok(Replayed)).await;
         let second = |sent: &[Sent]| stored().lane(sent[0].lane, sent[2].id, sent[0].id + 1);
-        Play::of(verb).stands(ahead).reply(dynamo_once::testing::Reply::throttled()).stands(second).ends(Ok(Replayed)).await;
+        Play::of(verb)
+            .stands(ahead)
+            .reply(dynamo_once::testing::Reply::throttled())
+            .stands(second)
+            .ends(Ok(Replayed))
+            .await;
     }
 }
 

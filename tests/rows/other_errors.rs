@@ -1,5 +1,7 @@
 //! Errors other than a failed condition. One ends a call for good; what it proves depends on the attempts before it.
 
+use std::time::Duration;
+
 use dynamo_once::ErrorKind::{
     AccessDenied, Contention, Credentials, OutcomeUnknown, Rejected, TableNotFound, Throttled, Unreachable,
 };
@@ -129,12 +131,24 @@ async fn transaction_in_the_way_is_waited_for_and_counts_as_a_conflict() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn deadline_leaves_a_suspicious_call_unknown_and_another_unapplied() {
-    use std::time::Duration;
+async fn deadline_leaves_a_suspicious_call_unknown_and_another_not_applied() {
     let policy = || RetryPolicy::new().operation_timeout(Duration::from_secs(1));
-    for verb in Verb::ALL.into_iter().filter(|verb| !verb.reads()) {
+    let slowly = |reply: Reply| reply.after(Duration::from_millis(990));
+    for verb in Verb::ALL {
         let hanging = Play::of(verb).policy(policy()).reply(Reply::hang());
         let unknown = hanging.ends(Err(OutcomeUnknown)).await.error();
         assert_eq!(unknown.limit(), Some(Limit::Deadline), "{verb}");
+
+        let throttled = Play::of(verb).policy(policy().initial_backoff(Duration::from_secs(60)).jitter_seed(1));
+        let error = throttled.reply(slowly(Reply::throttled())).ends(Err(Throttled)).await.error();
+        assert_eq!(error.limit(), Some(Limit::Deadline), "{verb}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn deadline_that_leaves_no_time_for_the_fence_leaves_the_outcome_unknown() {
+    let policy = RetryPolicy::new().operation_timeout(Duration::from_secs(1)).initial_backoff(Duration::from_millis(1));
+    let play = Play::of(Verb::Insert).policy(policy).lost();
+    let late = play.stands(|_| stored()).fence(|_| Reply::hang()).ends(Err(OutcomeUnknown)).await.error();
+    assert_eq!(late.limit(), Some(Limit::Deadline));
 }

@@ -10,6 +10,7 @@ use dynamo_once::{Error, RetryPolicy, Store, Written};
 use serde_json::{Value, json};
 
 use crate::account::{Account, End, Verb};
+use crate::world::SimulatedTime;
 
 pub(crate) type Raw = HashMap<String, AttributeValue>;
 
@@ -191,7 +192,8 @@ impl Play {
                 answer(&sent)
             });
         }
-        let accounts = Store::builder(peer.config().build()).retry(self.policy).build().table::<Account>();
+        let config = peer.config().time_source(SimulatedTime::start()).build();
+        let accounts = Store::builder(config).retry(self.policy).build().table::<Account>();
         let result = self.verb.call(&accounts).await;
         println!("{}: {result:?}\n{peer}", self.verb);
         peer.finish();
@@ -236,4 +238,3 @@ fn attributes(item: &Raw) -> Value {
     });
     Value::Object(members.collect())
 }
-

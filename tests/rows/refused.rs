@@ -74,7 +74,10 @@ pub(crate) fn key_stamp(sent: &[Sent]) -> aws_sdk_dynamodb::types::AttributeValu
 }
 
 /// The same but for one byte: of the first eight, another key; of the others, other content.
-pub(crate) fn altered(stamp: aws_sdk_dynamodb::types::AttributeValue, byte: u32) -> aws_sdk_dynamodb::types::AttributeValue {
+pub(crate) fn altered(
+    stamp: aws_sdk_dynamodb::types::AttributeValue,
+    byte: u32,
+) -> aws_sdk_dynamodb::types::AttributeValue {
     id(crate::peer::id_of(&stamp).expect("sixteen bytes") ^ (1 << (8 * (15 - byte))))
 }
 

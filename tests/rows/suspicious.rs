@@ -35,7 +35,8 @@ async fn write_retried_after_lost_reply_reports_replayed() {
 #[tokio::test(start_paused = true)]
 async fn write_followed_by_another_on_its_lane_reports_replayed() {
     for verb in Verb::ALL.into_iter().filter(|verb| !verb.deletes()) {
-        let followed = |sent: &[Sent]| stored().and("version", number(9)).lane(sent[0].lane, sent[0].id + 1, sent[0].id);
+        let followed =
+            |sent: &[Sent]| stored().and("version", number(9)).lane(sent[0].lane, sent[0].id + 1, sent[0].id);
         let written = Play::of(verb).lost().stands(followed).ends(Ok(Replayed)).await.result.expect("is replayed");
         assert_eq!(written.version(), expected_version(verb), "{verb}");
     }
