@@ -60,7 +60,7 @@ async fn at_every_point(verb: Verb, mut then: impl AsyncFnMut(World, bool)) {
                 break;
             }
             // A request that hangs is polled many times, all at the same point.
-            points += 1 + points / 8;
+            points += 1 + points / 4;
             assert!(points < 100_000, "{verb}, {faults:?}\n{log}");
         }
         assert!(points >= 3, "{verb}, {faults:?}: a request waits more often than {points} times");

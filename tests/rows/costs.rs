@@ -1,7 +1,9 @@
 //! What the documentation promises of the number of requests, counted at the table.
 
+use std::time::Duration;
+
 use dynamo_once::Outcome::{Applied, Replayed, Unchanged};
-use dynamo_once::testing::{Fault, Operation};
+use dynamo_once::testing::{Fault, Operation, Reply};
 
 use crate::account::{Account, Verb, account};
 use crate::peer::{Stored, foreign, number};
@@ -90,13 +92,12 @@ async fn modify_is_two_requests_and_one_more_for_each_conflict() {
     assert_eq!(requests(&world), ["GetItem", "UpdateItem"]);
 
     world.forget_sent();
-    // Two others write between the read and the write.
-    world.faults.on(Operation::UpdateItem).inject(Fault::throttled());
+    // Another process writes between the read and the write.
+    let second = Duration::from_secs(1);
+    world.faults.on(Operation::UpdateItem).inject(Fault::reply(Reply::throttled().after(2 * second)));
     let modify = world.accounts.modify("a", |account| account.balance += 1).send();
     let other = async {
-        while world.sent().len() < 2 {
-            tokio::task::yield_now().await;
-        }
+        tokio::time::sleep(second).await;
         world.others.update("a").add(Account::FIELDS.balance, 100).send().await
     };
     let (modified, other) = tokio::join!(modify, other);

@@ -50,7 +50,8 @@ async fn eight_calls_share_an_item_and_the_ninth_waits() {
 async fn many_calls_take_turns_without_a_conflict() {
     let world = World::with_item().await;
     let results = concurrent_updates(&world, 60).join_all().await;
-    results.into_iter().for_each(|result| drop(ok(result, &world.faults)));
+    let versions: BTreeSet<_> = results.into_iter().map(|result| ok(result, &world.faults)).collect();
+    assert_eq!(versions, (2..=61).collect());
     assert_eq!((world.sent().len(), world.state().await), (60, Some((70, 61))));
 }
 
