@@ -39,7 +39,7 @@ use crate::written::Written;
 ///
 /// ```
 /// # use dynamo_once::{Item, Store, testing::Embedded};
-/// # #[derive(Debug, serde::Serialize, serde::Deserialize, Item)]
+/// # #[derive(Debug, Clone, serde::Serialize, serde::Deserialize, Item)]
 /// # #[item(table = "accounts")]
 /// # struct Account { #[item(partition_key)] id: String, owner: String }
 /// # #[tokio::main(flavor = "current_thread")]

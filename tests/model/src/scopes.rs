@@ -61,6 +61,7 @@ pub fn check(scope: Scope, without: Option<Rule>) -> Finding {
     for search in searches(scope) {
         let description = search.to_string();
         let checker = search.checker().threads(2).spawn_bfs().join();
+        if std::env::var_os("MODEL_TRACE").is_some() { eprintln!("{} {description}", checker.unique_state_count()); }
         finding.searches += 1;
         finding.states += checker.unique_state_count();
         if let Some((property, path)) = checker.discoveries().into_iter().next() {
