@@ -1,12 +1,15 @@
-//! Each fault, met by the plain SDK in front of an embedded engine: what is stored, what was counted, what the log says.
+//! Each fault, met by the plain SDK in front of an embedded engine: what is stored, what was counted, what the log
+//! says.
 
 #![cfg(all(feature = "test-util", feature = "embedded"))]
+#![expect(clippy::unwrap_used, reason = "clippy.toml allows it in tests, which does not cover their helper functions")]
 
 use std::collections::HashMap;
 use std::error::Error;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::{PutItemError, PutItemOutput};
@@ -375,6 +378,26 @@ async fn a_seeded_schedule_repeats_itself() {
     }
     assert_eq!(logs[0], logs[1]);
     assert_ne!(logs[0], logs[2]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn every_execution_is_counted_under_many_tasks_and_threads() {
+    let bench = Bench::start().await;
+    bench.faults.seeded(11, Rates::spread(0.5).on(UpdateItem)).unwrap();
+    let backoff = RetryConfig::standard().with_initial_backoff(Duration::from_millis(1));
+    let config = bench.engine.config().retry_config(backoff.with_max_backoff(Duration::from_millis(2)));
+    let client = Client::from_conf(config.http_client(bench.faults.clone()).build());
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..100 {
+        let client = client.clone();
+        tasks.spawn(async move { count(&client).await.is_ok() });
+    }
+    tasks.join_all().await;
+    bench.faults.deliver_late().await;
+    let log = bench.faults.log();
+    assert_eq!(bench.stored().await, Some(bench.faults.reached(UpdateItem) as i64), "\n{log}");
+    assert!(log.entries().iter().all(|entry| entry.outcome() != "waiting"), "\n{log}");
+    assert!(bench.faults.injected() > 30, "\n{log}");
 }
 
 #[tokio::test]

@@ -11,8 +11,8 @@
 //!
 //! # Your code against a lost reply, in ten lines
 //!
-//! A conditional write is applied, its reply is lost, and the SDK sends it again. The condition then fails because of the
-//! caller's own write, and the caller hears that somebody else was first:
+//! A conditional write is applied, its reply is lost, and the SDK sends it again. The condition then fails because of
+//! the caller's own write, and the caller hears that somebody else was first:
 //!
 //! ```
 //! # #[cfg(feature = "embedded")]
@@ -58,9 +58,9 @@
 //!
 //! # Around your own client
 //!
-//! Against DynamoDB Local, LocalStack or DynamoDB itself, wrap the HTTP client that you would use otherwise, for instance
-//! `aws_smithy_http_client::Builder::new().build_http()` for a plain `http://` endpoint, and pass the `Faults` to
-//! `http_client` of `aws_config` or of the client's own configuration.
+//! Against DynamoDB Local, LocalStack or DynamoDB itself, wrap the HTTP client that you would use otherwise, for
+//! instance `aws_smithy_http_client::Builder::new().build_http()` for a plain `http://` endpoint, and pass the `Faults`
+//! to `http_client` of `aws_config` or of the client's own configuration.
 
 mod config;
 #[cfg(feature = "embedded")]
