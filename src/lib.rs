@@ -1,7 +1,7 @@
 //! Writes to DynamoDB that happen exactly once.
 
 mod error;
-#[cfg(any(feature = "test-util", feature = "embedded"))]
+#[cfg(feature = "test-util")]
 pub mod testing;
 
 pub use error::{Error, ErrorKind};

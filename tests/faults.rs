@@ -1,7 +1,7 @@
 //! Each fault, met by the plain SDK in front of an embedded engine: what is stored, what was counted, what the log
 //! says.
 
-#![cfg(all(feature = "test-util", feature = "embedded"))]
+#![cfg(feature = "embedded")]
 #![expect(clippy::unwrap_used, reason = "clippy.toml allows it in tests, which does not cover their helper functions")]
 
 use std::collections::HashMap;
@@ -247,6 +247,17 @@ async fn a_late_request_arrives_after_the_next_one_of_its_operation() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_late_request_does_not_wait_for_other_operations() {
+    let bench = Bench::start().await;
+    bench.faults.on(PutItem).times(3).inject(Fault::late(Arrival::AfterNext));
+    bench.insert().await.unwrap_err();
+    bench.count().await.unwrap();
+    assert_eq!((bench.faults.reached(PutItem), bench.faults.held_back()), (0, 3));
+    assert!(is_refused(bench.insert().await));
+    assert_eq!((bench.faults.reached(PutItem), bench.faults.held_back()), (4, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_late_request_arrives_after_a_while_of_simulated_time() {
     let bench = Bench::start().await;
     bench.faults.on(UpdateItem).inject(Fault::late(Arrival::After(Duration::from_secs(60))));
@@ -353,6 +364,14 @@ async fn a_script_picks_requests_by_operation_order_and_content() {
     let met: Vec<bool> = faults.log().entries().iter().map(|entry| entry.fault().is_some()).collect();
     assert_eq!(met, [false, false, true, false, true, true, false], "\n{}", faults.log());
     assert_eq!(bench.stored().await, Some(4));
+
+    // Two lines for the same request: the second waits for the next.
+    faults.on(UpdateItem).inject(Fault::throttled());
+    faults.on(UpdateItem).inject(Fault::unavailable());
+    bench.count().await.unwrap();
+    let log = faults.log();
+    let met = log.entries().iter().rev().map(|entry| entry.fault().map(ToString::to_string));
+    assert_eq!(met.take(3).collect::<Vec<_>>(), [None, Some("503".into()), Some("throttled".into())], "\n{log}");
 
     faults.on_any().always().inject(Fault::transaction_in_progress());
     bench.count().await.unwrap_err();

@@ -35,7 +35,7 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// Wraps an HTTP client: [`Embedded::http_client`](super::Embedded::http_client), or the one that reaches your
+    /// Wraps an HTTP client: `Embedded::http_client`, or the one that reaches your
     /// table.
     #[must_use]
     pub fn around(inner: impl HttpClient + 'static) -> Self {
@@ -212,7 +212,7 @@ impl Shared {
     async fn release_after(&self, number: usize, operation: &Operation) {
         self.release(|held| match &mut held.release {
             Release::Called => false,
-            Release::AfterNext => held.number != number && held.operation == *operation,
+            Release::AfterNext => held.operation == *operation,
             Release::AfterRequests(left) => {
                 if held.number != number {
                     *left = left.saturating_sub(1);
