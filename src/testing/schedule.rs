@@ -31,8 +31,8 @@ impl Rates {
         Self::default()
     }
 
-    /// Spreads `total` evenly over every kind of fault that ends by itself; those that hang need a client with a timeout, so
-    /// add them [`with`](Self::with) a rate of their own.
+    /// Spreads `total` evenly over every kind of fault that ends by itself; those that hang need a client with a
+    /// timeout, so add them [`with`](Self::with) a rate of their own.
     pub fn spread(total: f64) -> Self {
         let faults = [
             Fault::connection_refused(),
