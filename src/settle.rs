@@ -1,5 +1,7 @@
 //! The one loop that takes a write from its first attempt to a proved outcome.
 
+use tracing::Instrument as _;
+
 use crate::call::{Outgoing, Reply, Request};
 use crate::error::{Error, ErrorKind, Limit};
 use crate::item::RawItem;
@@ -11,6 +13,7 @@ use crate::protocol::log::{KeyStamp, WriteId};
 use crate::protocol::verdict::Refusal;
 use crate::retry::{Retry, Why};
 use crate::table::Core;
+use crate::trace;
 
 /// What a verb asks of the loop.
 #[derive(Debug)]
@@ -54,9 +57,10 @@ impl Write<'_> {
         let Some(id) = store.write_id(self.expect.birth().unwrap_or(WriteId::NIL)) else {
             return Err(self.no_later_id().with_operation(self.operation, self.table.name()));
         };
+        let (operation, table) = (self.operation, self.table.name());
         let call = Call::new(self.expect, self.keyed, lease.lane(), self.conditional, id);
         let run = Run { write: self, call, lease, retry, request, outgoing: None, item: None, failure: None };
-        run.to_the_end().await
+        run.drive().instrument(trace::operation(operation, table)).await
     }
 
     fn no_later_id(&self) -> Error {
@@ -83,7 +87,7 @@ struct Run<'t, R> {
 }
 
 impl<R: FnMut(&Attempt) -> Result<Request, Error>> Run<'_, R> {
-    async fn to_the_end(mut self) -> Result<Settled, Error> {
+    async fn drive(mut self) -> Result<Settled, Error> {
         let mut step = Step::Send;
         loop {
             step = match step {
@@ -163,6 +167,7 @@ impl<R: FnMut(&Attempt) -> Result<Request, Error>> Run<'_, R> {
     }
 
     fn conclude(mut self, outcome: Outcome) -> Result<Settled, Error> {
+        tracing::debug!({ trace::VERDICT } = ?outcome, { trace::WRITE_ID } = %self.call.id.uuid(), "settled");
         if outcome != Outcome::Unknown {
             self.lease.settled();
         }
@@ -204,9 +209,17 @@ pub(crate) async fn read(
     operation: &'static str,
     request: impl Into<Request>,
 ) -> Result<Option<RawItem>, Error> {
+    let span = trace::operation(operation, table.name());
+    read_until_answered(table, operation, Outgoing::new(operation, request)).instrument(span).await
+}
+
+async fn read_until_answered(
+    table: &Core,
+    operation: &'static str,
+    mut outgoing: Outgoing,
+) -> Result<Option<RawItem>, Error> {
     let caller = table.store().caller();
     let mut retry = caller.begin();
-    let mut outgoing = Outgoing::new(operation, request);
     loop {
         let (error, again) = match caller.send(&mut outgoing, &mut retry).await {
             Reply::Done { attributes } => return Ok(attributes),

@@ -98,7 +98,7 @@ impl<'a> Retry<'a> {
         self.clock.since(self.started)
     }
 
-    /// How many attempts were sent.
+    #[cfg(test)]
     pub(crate) fn attempts(&self) -> u32 {
         self.attempts
     }

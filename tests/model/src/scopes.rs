@@ -103,9 +103,10 @@ fn searches(scope: Scope) -> Vec<Search> {
         }
         Scope::Large => {
             all.extend(with(&singles, Weather { attempts: 3, ..TAKEN_UP }, &[Clocks::Agree, SKEWED[0]]));
+            all.extend(with(&pairs([0, 0]), Weather { takers: 1, ..CALM }, &[Clocks::Agree]));
             for lanes in [[0, 0], [0, 1]] {
                 all.extend(with(&pairs(lanes), PATIENT, &[Clocks::Agree, SKEWED[0], SKEWED[1]]));
-                for weather in [TAKEN_UP, FOREIGN, EXPIRING] {
+                for weather in [FOREIGN, EXPIRING] {
                     all.extend(with(&pairs(lanes), weather, &[Clocks::Agree, SKEWED[1]]));
                 }
             }
