@@ -1,69 +1,513 @@
-//! The one error type.
+//! The one error type: what happened, what is certain about the effect, and what it took to find out.
+//!
+//! Every failure of this crate is an [`Error`], one word wide. Its [`kind`](Error::kind) is the verdict; the rest is what
+//! an incident needs in one log line. The AWS SDK's own error is only ever the [`source`](std::error::Error::source), so
+//! neither `Display` nor this API depends on it.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::error::BoxError;
+use aws_sdk_dynamodb::types::AttributeValue;
+use uuid::Uuid;
+
+use crate::format::Format;
+use crate::item::{Item, RawItem};
+use crate::versioned::Versioned;
 
 /// What went wrong with an operation, and what is certain about its effect.
 ///
-/// One word wide. [`kind`](Error::kind) says what happened.
+/// One word wide. [`kind`](Error::kind) says what happened; of all kinds only [`OutcomeUnknown`](ErrorKind::OutcomeUnknown)
+/// leaves open whether a write took effect.
 pub struct Error {
     inner: Box<Inner>,
-}
-
-struct Inner {
-    kind: ErrorKind,
-    message: Cow<'static, str>,
-    source: Option<BoxError>,
 }
 
 /// The kinds of [`Error`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The input can't be written; nothing was sent.
+    /// The input, or the configuration, makes no request; nothing was sent.
     Invalid,
     /// A stored item, or a part of it, can't be read as the type asked for.
     Decode,
+    /// Refused: an item with this key is there already.
+    AlreadyExists,
+    /// Refused: no item has this key.
+    NotFound,
+    /// Refused: the item's version, or its birth, is another than the one expected.
+    VersionConflict,
+    /// Refused: the item is there, but the caller's own condition doesn't hold for it.
+    ConditionFailed,
+    /// Refused: the idempotency key was used before, for other content.
+    KeyReused,
+    /// Refused: the item's version or its stamp is not one that this version of the crate can read.
+    Malformed,
+    /// The write may or may not be in the table, and may still arrive there: no proof was found within the retry budget.
+    OutcomeUnknown,
+    /// Gave up because other writers kept changing the item; nothing of this call is in the table.
+    Contention,
+    /// Gave up because the service kept throttling; nothing of this call is in the table.
+    Throttled,
+    /// The time was over. Nothing of this call is in the table.
+    Timeout,
+    /// No connection to the service, or for a read, a connection that broke. Nothing of this call is in the table.
+    Unreachable,
+    /// The service knows no such table.
+    TableNotFound,
+    /// The credentials are valid but don't allow this.
+    AccessDenied,
+    /// No credentials could be had, none that the service accepts, or no region to send to.
+    Credentials,
+    /// The service refused the request as such: invalid, too large, not supported.
+    Rejected,
+    /// The service failed while reading.
+    Service,
+    /// The caller's own closure decided against the write; its reason is the source.
+    Declined,
 }
 
+/// Which bound ended an operation that would otherwise have gone on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Limit {
+    /// The number of attempts for one operation.
+    Attempts,
+    /// The time for one operation.
+    Deadline,
+    /// The retries that all operations of a store share.
+    Budget,
+    /// The number of times an operation starts anew after losing to another writer.
+    Conflicts,
+}
+
+struct Inner {
+    kind: ErrorKind,
+    message: Option<Cow<'static, str>>,
+    code: Option<Box<str>>,
+    operation: &'static str,
+    table: Option<Box<str>>,
+    attempts: u32,
+    elapsed: Duration,
+    limit: Option<Limit>,
+    write_id: Option<Uuid>,
+    current: Option<(RawItem, Format)>,
+    source: Option<BoxError>,
+}
+
+impl Error {
+    /// What kind of error this is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.inner.kind
+    }
+
+    /// The operation that failed, by the name of its verb: `"insert"`, `"modify"`. Empty outside of operations.
+    #[must_use]
+    pub fn operation(&self) -> &'static str {
+        self.inner.operation
+    }
+
+    /// The table that the operation was for.
+    #[must_use]
+    pub fn table(&self) -> Option<&str> {
+        self.inner.table.as_deref()
+    }
+
+    /// How many requests the operation sent.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.inner.attempts
+    }
+
+    /// How long the operation took, pauses included.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.inner.elapsed
+    }
+
+    /// The bound that ended the operation, where it was not an answer that did.
+    #[must_use]
+    pub fn limit(&self) -> Option<Limit> {
+        self.inner.limit
+    }
+
+    /// The id under which the write was sent: what to search the logs for.
+    #[must_use]
+    pub fn write_id(&self) -> Option<impl fmt::Display + use<>> {
+        self.inner.write_id
+    }
+
+    /// The code of the service's own error, such as `ValidationException`, where it answered with one.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        self.inner.code.as_deref()
+    }
+
+    /// The item that the refusal is about, as it stands now and as it is stored, at no extra read. For
+    /// [`Decode`](ErrorKind::Decode), the item that can't be decoded.
+    #[must_use]
+    pub fn raw_current(&self) -> Option<&HashMap<String, AttributeValue>> {
+        self.inner.current.as_ref().map(|(item, _)| item)
+    }
+
+    /// The item that the refusal is about, as it stands now, at no extra read; `None` where there is none, or only a
+    /// tombstone.
+    ///
+    /// # Errors
+    ///
+    /// [`Decode`](ErrorKind::Decode) where the item is not of this type, and [`Malformed`](ErrorKind::Malformed) where its
+    /// version or log can't be read.
+    pub fn current<T: Item>(&self) -> Result<Option<Versioned<T>>, Error> {
+        match &self.inner.current {
+            Some((item, format)) => format.decode(item.clone()),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether the table's content stood against the write: it is certain that it has no effect and will have none.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        use ErrorKind::{AlreadyExists, ConditionFailed, KeyReused, Malformed, NotFound, VersionConflict};
+        matches!(self.kind(), AlreadyExists | NotFound | VersionConflict | ConditionFailed | KeyReused | Malformed)
+    }
+
+    /// Whether this is [`ErrorKind::AlreadyExists`].
+    #[must_use]
+    pub fn is_already_exists(&self) -> bool {
+        self.kind() == ErrorKind::AlreadyExists
+    }
+
+    /// Whether this is [`ErrorKind::NotFound`].
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        self.kind() == ErrorKind::NotFound
+    }
+
+    /// Whether this is [`ErrorKind::VersionConflict`].
+    #[must_use]
+    pub fn is_version_conflict(&self) -> bool {
+        self.kind() == ErrorKind::VersionConflict
+    }
+
+    /// Whether this is [`ErrorKind::ConditionFailed`].
+    #[must_use]
+    pub fn is_condition_failed(&self) -> bool {
+        self.kind() == ErrorKind::ConditionFailed
+    }
+
+    /// Whether this is [`ErrorKind::KeyReused`].
+    #[must_use]
+    pub fn is_key_reused(&self) -> bool {
+        self.kind() == ErrorKind::KeyReused
+    }
+
+    /// Whether this is [`ErrorKind::OutcomeUnknown`].
+    #[must_use]
+    pub fn is_outcome_unknown(&self) -> bool {
+        self.kind() == ErrorKind::OutcomeUnknown
+    }
+
+    /// Whether this is [`ErrorKind::Malformed`].
+    #[must_use]
+    pub fn is_malformed(&self) -> bool {
+        self.kind() == ErrorKind::Malformed
+    }
+
+    /// Whether this is [`ErrorKind::Declined`].
+    #[must_use]
+    pub fn is_declined(&self) -> bool {
+        self.kind() == ErrorKind::Declined
+    }
+
+    /// Whether this is [`ErrorKind::Contention`].
+    #[must_use]
+    pub fn is_contention(&self) -> bool {
+        self.kind() == ErrorKind::Contention
+    }
+
+    /// Whether this is [`ErrorKind::Throttled`].
+    #[must_use]
+    pub fn is_throttled(&self) -> bool {
+        self.kind() == ErrorKind::Throttled
+    }
+
+    /// Whether this is [`ErrorKind::Timeout`].
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        self.kind() == ErrorKind::Timeout
+    }
+
+    /// Whether this is [`ErrorKind::Invalid`].
+    #[must_use]
+    pub fn is_invalid(&self) -> bool {
+        self.kind() == ErrorKind::Invalid
+    }
+
+    /// Whether this is [`ErrorKind::Decode`].
+    #[must_use]
+    pub fn is_decode(&self) -> bool {
+        self.kind() == ErrorKind::Decode
+    }
+}
+
+/// How errors are made: a kind, then what is known beside it.
 impl Error {
     /// An input that can't be written; nothing was sent.
     pub(crate) fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorKind::Invalid, message)
     }
 
+    /// An error that says more than its kind does.
     pub(crate) fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { inner: Box::new(Inner { kind, message: message.into(), source: None }) }
+        let mut error = Self::of(kind);
+        error.inner.message = Some(message.into());
+        error
+    }
+
+    /// An error whose kind says it all.
+    pub(crate) fn of(kind: ErrorKind) -> Self {
+        Self {
+            inner: Box::new(Inner {
+                kind,
+                message: None,
+                code: None,
+                operation: "",
+                table: None,
+                attempts: 0,
+                elapsed: Duration::ZERO,
+                limit: None,
+                write_id: None,
+                current: None,
+                source: None,
+            }),
+        }
+    }
+
+    /// The same failure, with another conclusion drawn from it.
+    pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
+        self.inner.kind = kind;
+        self
+    }
+
+    pub(crate) fn with_code(mut self, code: &str) -> Self {
+        self.inner.code = Some(code.into());
+        self
+    }
+
+    pub(crate) fn with_operation(mut self, operation: &'static str, table: &str) -> Self {
+        self.inner.operation = operation;
+        self.inner.table = Some(table.into());
+        self
+    }
+
+    pub(crate) fn with_attempts(mut self, attempts: u32, elapsed: Duration) -> Self {
+        self.inner.attempts = attempts;
+        self.inner.elapsed = elapsed;
+        self
+    }
+
+    pub(crate) fn with_limit(mut self, limit: impl Into<Option<Limit>>) -> Self {
+        self.inner.limit = limit.into();
+        self
+    }
+
+    pub(crate) fn with_write_id(mut self, id: impl Into<Option<Uuid>>) -> Self {
+        self.inner.write_id = id.into();
+        self
+    }
+
+    pub(crate) fn with_current(mut self, item: RawItem, format: Format) -> Self {
+        self.inner.current = Some((item, format));
+        self
+    }
+
+    /// The same failure, which is one of another kind in this place.
+    pub(crate) fn of_kind(self, kind: ErrorKind, here: ErrorKind) -> Self {
+        if self.inner.kind == kind { self.with_kind(here) } else { self }
     }
 
     pub(crate) fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         self.inner.source = Some(source.into());
         self
     }
-
-    /// What kind of error this is.
-    #[must_use]
-    pub fn kind(&self) -> ErrorKind {
-        self.inner.kind
-    }
 }
 
+/// `insert into accounts: throttled (ThrottlingException); gave up after 8 attempts in 1.31s: no attempts left`
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.inner.message)
+        let Inner { kind, message, code, operation, table, attempts, elapsed, limit, .. } = &*self.inner;
+        match (*operation, table) {
+            ("", _) => {}
+            (operation, Some(table)) => write!(f, "{operation} {} {table}: ", preposition(operation))?,
+            (operation, None) => write!(f, "{operation}: ")?,
+        }
+        f.write_str(message.as_deref().unwrap_or(kind.as_str()))?;
+        if let Some(code) = code {
+            write!(f, " ({code})")?;
+        }
+        let elapsed = Duration::from_millis(elapsed.as_millis().try_into().unwrap_or(u64::MAX));
+        let plural = if *attempts == 1 { "" } else { "s" };
+        match limit {
+            Some(limit) => write!(f, "; gave up after {attempts} attempt{plural} in {elapsed:?}: {limit}"),
+            None if *attempts > 1 => write!(f, "; after {attempts} attempts in {elapsed:?}"),
+            None => Ok(()),
+        }
     }
 }
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Error").field("kind", &self.inner.kind).field("message", &self.inner.message).finish_non_exhaustive()
+        let Inner { kind, message, code, operation, table, attempts, elapsed, limit, write_id, current: _, source } =
+            &*self.inner;
+        f.debug_struct("Error")
+            .field("kind", kind)
+            .field("message", &message.as_deref().unwrap_or(kind.as_str()))
+            .field("code", code)
+            .field("operation", operation)
+            .field("table", table)
+            .field("attempts", attempts)
+            .field("elapsed", elapsed)
+            .field("limit", limit)
+            .field("write_id", write_id)
+            .field("source", &source.as_ref().map(ToString::to_string))
+            .finish_non_exhaustive()
     }
 }
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.inner.source.as_deref().map(|e| e as _)
+    }
+}
+
+impl ErrorKind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Invalid => "invalid",
+            Self::Decode => "the stored item can't be decoded",
+            Self::AlreadyExists => "already exists",
+            Self::NotFound => "not found",
+            Self::VersionConflict => "version conflict",
+            Self::ConditionFailed => "condition not met",
+            Self::KeyReused => "idempotency key reused with other content",
+            Self::Malformed => "the item's version or stamp can't be read",
+            Self::OutcomeUnknown => "outcome unknown",
+            Self::Contention => "other writers kept changing the item",
+            Self::Throttled => "throttled",
+            Self::Timeout => "timed out",
+            Self::Unreachable => "service not reached",
+            Self::TableNotFound => "no such table",
+            Self::AccessDenied => "access denied",
+            Self::Credentials => "no usable credentials or region",
+            Self::Rejected => "rejected",
+            Self::Service => "service failure",
+            Self::Declined => "declined by the change itself",
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Attempts => "no attempts left",
+            Self::Deadline => "no time left",
+            Self::Budget => "the store's retry budget is spent",
+            Self::Conflicts => "too many conflicts",
+        })
+    }
+}
+
+/// What stands between a verb and its table in a sentence.
+fn preposition(operation: &str) -> &'static str {
+    match operation {
+        "insert" | "upsert" | "upsert_newer" => "into",
+        "get" | "delete" => "from",
+        "save" => "to",
+        _ => "in",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+    use crate::stamp::StampNames;
+
+    const _: () = {
+        assert!(size_of::<Error>() == size_of::<usize>());
+        assert!(size_of::<Option<Error>>() == size_of::<usize>());
+        const fn shareable<T: Send + Sync + 'static>() {}
+        shareable::<Error>();
+    };
+
+    #[test]
+    fn display_names_operation_table_and_verdict() {
+        let error =
+            Error::of(ErrorKind::AlreadyExists).with_operation("insert", "accounts").with_attempts(1, Duration::ZERO);
+        assert_eq!(error.to_string(), "insert into accounts: already exists");
+        assert_eq!(Error::invalid("attribute `a` is NaN").to_string(), "attribute `a` is NaN");
+    }
+
+    #[test]
+    fn display_explains_an_incident_in_one_line() {
+        let error = Error::of(ErrorKind::Throttled)
+            .with_code("ThrottlingException")
+            .with_operation("modify", "accounts")
+            .with_attempts(8, Duration::from_micros(1_310_456))
+            .with_limit(Limit::Attempts);
+        assert_eq!(
+            error.to_string(),
+            "modify in accounts: throttled (ThrottlingException); gave up after 8 attempts in 1.31s: no attempts left"
+        );
+        let refused = Error::of(ErrorKind::VersionConflict)
+            .with_operation("save", "accounts")
+            .with_attempts(2, Duration::from_millis(31));
+        assert_eq!(refused.to_string(), "save to accounts: version conflict; after 2 attempts in 31ms");
+    }
+
+    #[test]
+    fn neither_display_nor_debug_shows_contents_or_repeats_the_source() {
+        let item = HashMap::from([("owner".to_owned(), AttributeValue::S("eve".to_owned()))]);
+        let format = Format { stamp: StampNames::new("_w").into(), version: "version" };
+        let error = Error::of(ErrorKind::AlreadyExists).with_current(item, format).with_source("the cause");
+        assert!(!format!("{error} {error:?}").contains("eve"));
+        assert!(!error.to_string().contains("the cause"));
+        assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("the cause"));
+        assert!(error.raw_current().is_some_and(|item| item.contains_key("owner")));
+    }
+
+    #[test]
+    fn refusals_are_the_verdicts_of_the_table() {
+        use ErrorKind::*;
+        for kind in [AlreadyExists, NotFound, VersionConflict, ConditionFailed, KeyReused, Malformed] {
+            assert!(Error::of(kind).is_refused(), "{kind}");
+        }
+        for kind in [OutcomeUnknown, Contention, Throttled, Timeout, Unreachable, Rejected, Service, Invalid, Decode] {
+            assert!(!Error::of(kind).is_refused(), "{kind}");
+        }
+    }
+
+    #[test]
+    fn the_write_id_is_there_to_search_for() {
+        let id = Uuid::from_u128(7);
+        let error = Error::of(ErrorKind::OutcomeUnknown).with_write_id(id);
+        assert_eq!(error.write_id().map(|id| id.to_string()), Some(id.to_string()));
+    }
+
+    #[test]
+    fn another_conclusion_keeps_the_cause() {
+        let error = Error::of(ErrorKind::Timeout).with_source("hung").with_kind(ErrorKind::OutcomeUnknown);
+        assert!(error.is_outcome_unknown());
+        assert!(error.source().is_some());
     }
 }

@@ -1,1 +1,32 @@
-//! derive
+//! The derive macros of `dynamo-once`. Use them through that crate, which documents them.
+
+mod attributes;
+mod case;
+mod item;
+mod key_attribute;
+
+use proc_macro::TokenStream;
+use syn::{DeriveInput, parse_macro_input};
+
+/// Implements `Item`, and makes `FIELDS`, the typed paths of a struct's fields.
+///
+/// On the struct: `#[item(table = "..")]` names the table, `#[item(version_attribute = "..")]` the attribute of the version
+/// (`version` unless set).
+///
+/// On a field: `#[item(partition_key)]` (one field, always), `#[item(sort_key)]` (one at most), and `#[item(version)]`, which
+/// shows the item's version in the field. Edits to it are ignored; its name is the version's attribute.
+///
+/// The names are as serde stores them: `rename`, `rename_all` and `alias` are honoured, and so are `with` and
+/// `serialize_with` in the values of conditions and updates. Skipped and flattened fields have no path.
+#[proc_macro_derive(Item, attributes(item))]
+pub fn derive_item(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    item::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// Lets a newtype of a key type be a key: a tuple struct with one field, or a `#[serde(transparent)]` struct with one.
+#[proc_macro_derive(KeyAttribute)]
+pub fn derive_key_attribute(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    key_attribute::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+}

@@ -1,0 +1,324 @@
+//! One attempt: the only place that sends.
+//!
+//! A [`Caller`] owns a copy of the SDK's client that never retries by itself. What it sends is [`Outgoing`], which may be
+//! sent again and then goes out byte for byte as before; what comes back is a [`Reply`], which says what is known about the
+//! table and nothing more. Whether to go on, and what it means for the operation, is decided above.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::{fmt, mem};
+
+use aws_sdk_dynamodb::config::interceptors::{
+    BeforeTransmitInterceptorContextMut, BeforeTransmitInterceptorContextRef,
+};
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_dynamodb::error::BoxError;
+use aws_sdk_dynamodb::operation::delete_item::builders::DeleteItemFluentBuilder;
+use aws_sdk_dynamodb::operation::get_item::builders::GetItemFluentBuilder;
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::{Client, Config};
+use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
+use aws_smithy_types::body::SdkBody;
+use uuid::Uuid;
+
+use crate::error::{Error, ErrorKind};
+use crate::retry::budget::Budget;
+use crate::retry::classify::{Progress, classify, cut_off};
+use crate::retry::policy::Bounds;
+use crate::retry::{Clock, Retry, RetryPolicy, Why};
+use crate::trace;
+
+pub(crate) type RawItem = HashMap<String, AttributeValue>;
+
+/// Sends attempts, for all operations of a store.
+pub(crate) struct Caller {
+    client: Client,
+    bounds: Bounds,
+    budget: Budget,
+    clock: Clock,
+}
+
+/// What one attempt says about the table.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    /// Applied, or read. With what the service returned of the item; nothing where the answer broke off after the fact was
+    /// clear.
+    Done { attributes: Option<RawItem> },
+    /// Not applied, since the condition failed for the item as it stands; `None` where there is none.
+    ConditionFailed { item: Option<RawItem> },
+    /// Certainly not applied: not sent, or refused before execution. `again` is the pause to make before sending it again, if
+    /// that can help.
+    NotApplied { error: Error, again: Option<Why> },
+    /// It may have been applied, now or later. Sending the same again is the way to find out.
+    Unanswered { error: Error },
+}
+
+/// A request of one of the four kinds, as [`Caller::client`] builds it.
+pub(crate) enum Request {
+    Put(PutItemFluentBuilder),
+    Update(UpdateItemFluentBuilder),
+    Delete(DeleteItemFluentBuilder),
+    Get(GetItemFluentBuilder),
+}
+
+/// A request that can be sent many times, each time the same bytes.
+///
+/// The SDK consumes what it sends. Rather than clone a whole item for a re-send that hardly ever comes, the first attempt's
+/// serialised body is kept, at the cost of a reference count, and a re-send is a request without content into which that
+/// body is put.
+pub(crate) struct Outgoing {
+    operation: &'static str,
+    write_id: Option<Uuid>,
+    request: Request,
+    flight: Flight,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Fresh,
+    Sent,
+}
+
+impl Caller {
+    /// Takes everything from the given configuration but the retries and the operation's timeout, which are the caller's now.
+    pub(crate) fn new(config: &Config, policy: &RetryPolicy) -> Self {
+        let bounds = policy.resolve(config);
+        let clock = Clock::new(config);
+        let timeouts = config
+            .timeout_config()
+            .map_or_else(TimeoutConfig::builder, TimeoutConfig::to_builder)
+            .operation_attempt_timeout(bounds.attempt_timeout)
+            .disable_operation_timeout()
+            .build();
+        let single = config
+            .to_builder()
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts)
+            .sleep_impl(clock.sleep_impl())
+            .build();
+        Self { client: Client::from_conf(single), budget: Budget::new(bounds.budget), bounds, clock }
+    }
+
+    /// The client to build requests with. Its requests are to be sent through [`send`](Self::send).
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The count for one operation, which starts now.
+    pub(crate) fn begin(&self) -> Retry<'_> {
+        Retry::new(&self.bounds, &self.budget, self.clock())
+    }
+
+    /// Sends one attempt and waits for its reply, up to the attempt's timeout and the operation's deadline.
+    ///
+    /// Safe to drop at any point; the attempt may then arrive or not.
+    pub(crate) async fn send(&self, outgoing: &mut Outgoing, retry: &mut Retry<'_>) -> Reply {
+        if retry.remaining().is_some_and(|left| left.is_zero()) {
+            return cut_off(Progress::Preparing);
+        }
+        let Some(request) = outgoing.next(&self.client) else {
+            let error = Error::new(ErrorKind::Invalid, "the request was never serialised, and can't be sent again");
+            return Reply::NotApplied { error, again: None };
+        };
+        let attempt = retry.attempt();
+        let flight = &outgoing.flight;
+        let reply = match retry.within(request.dispatch(flight, &self.clock)).await {
+            Some(reply) => reply,
+            None => cut_off(flight.progress()),
+        };
+        if matches!(reply, Reply::Done { .. } | Reply::ConditionFailed { .. }) {
+            retry.answered();
+        }
+        tracing::debug!(
+            { trace::ATTEMPT } = attempt,
+            { trace::OPERATION } = outgoing.operation,
+            { trace::OUTCOME } = %reply,
+            { trace::WRITE_ID } = outgoing.write_id.map(tracing::field::display),
+            "attempt"
+        );
+        reply
+    }
+}
+
+impl Outgoing {
+    pub(crate) fn new(operation: &'static str, request: impl Into<Request>) -> Self {
+        Self { operation, write_id: None, request: request.into(), flight: Flight::default(), state: State::Fresh }
+    }
+
+    /// Names the write in the events of its attempts.
+    pub(crate) fn write_id(mut self, id: impl Into<Uuid>) -> Self {
+        self.write_id = Some(id.into());
+        self
+    }
+
+    /// The request to send now; what stays here is the one to send next. `None` where there is no content left to send.
+    fn next(&mut self, client: &Client) -> Option<Request> {
+        let lost = self.state == State::Sent && !self.flight.has_body();
+        self.state = State::Sent;
+        self.flight.reset();
+        let empty = self.request.without_content(client);
+        (!lost).then(|| mem::replace(&mut self.request, empty))
+    }
+}
+
+impl Request {
+    /// The same kind of request for the same table, which is all that routing and signing look at.
+    fn without_content(&self, client: &Client) -> Self {
+        match self {
+            Self::Put(put) => Self::Put(client.put_item().set_table_name(put.get_table_name().clone())),
+            Self::Update(update) => Self::Update(client.update_item().set_table_name(update.get_table_name().clone())),
+            Self::Delete(delete) => Self::Delete(client.delete_item().set_table_name(delete.get_table_name().clone())),
+            Self::Get(get) => Self::Get(client.get_item().set_table_name(get.get_table_name().clone())),
+        }
+    }
+
+    async fn dispatch(self, flight: &Flight, clock: &Clock) -> Reply {
+        macro_rules! send {
+            ($builder:ident, $attributes:ident) => {
+                match $builder.customize().interceptor(flight.clone()).send().await {
+                    Ok(output) => Reply::Done { attributes: output.$attributes },
+                    Err(error) => classify(error, flight.progress(), clock.now()),
+                }
+            };
+        }
+        match self {
+            Self::Put(put) => send!(put, attributes),
+            Self::Update(update) => send!(update, attributes),
+            Self::Delete(delete) => send!(delete, attributes),
+            Self::Get(get) => send!(get, item),
+        }
+    }
+}
+
+macro_rules! request_from {
+    ($($kind:ident($builder:ident)),*) => {$(
+        impl From<$builder> for Request {
+            fn from(request: $builder) -> Self {
+                Self::$kind(request)
+            }
+        }
+    )*};
+}
+
+request_from!(
+    Put(PutItemFluentBuilder),
+    Update(UpdateItemFluentBuilder),
+    Delete(DeleteItemFluentBuilder),
+    Get(GetItemFluentBuilder)
+);
+
+/// For events: the outcome, and the kind of failure, never contents.
+impl fmt::Display for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done { .. } => f.write_str("done"),
+            Self::ConditionFailed { .. } => f.write_str("condition failed"),
+            Self::NotApplied { error, .. } => write!(f, "not applied: {error}"),
+            Self::Unanswered { error } => write!(f, "unanswered: {error}"),
+        }
+    }
+}
+
+/// Watches an attempt on its way through the SDK: how far it came, and what its body was.
+#[derive(Debug, Clone, Default)]
+struct Flight(Arc<FlightState>);
+
+#[derive(Debug, Default)]
+struct FlightState {
+    progress: AtomicU8,
+    body: OnceLock<SdkBody>,
+}
+
+impl Flight {
+    fn progress(&self) -> Progress {
+        Progress::from(self.0.progress.load(Ordering::Acquire))
+    }
+
+    fn advance(&self, progress: Progress) {
+        self.0.progress.store(progress as u8, Ordering::Release);
+    }
+
+    fn reset(&self) {
+        self.advance(Progress::Preparing);
+    }
+
+    fn has_body(&self) -> bool {
+        self.0.body.get().is_some()
+    }
+}
+
+#[dyn_dispatch_hint]
+impl Intercept for Flight {
+    fn name(&self) -> &'static str {
+        "Flight"
+    }
+
+    /// The SDK's own retries start over from here, and so do ours: what other interceptors do per attempt, they do again.
+    fn modify_before_retry_loop(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let request = context.request_mut();
+        match self.0.body.get().map(|body| body.try_clone().ok_or("a body of bytes can be cloned")) {
+            Some(body) => {
+                *request.body_mut() = body?;
+                let length = request.body().content_length().unwrap_or_default();
+                request.headers_mut().insert("content-length", length.to_string());
+            }
+            None => {
+                if let Some(body) = request.body().try_clone() {
+                    let _ = self.0.body.set(body);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn read_before_attempt(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.advance(Progress::Identifying);
+        Ok(())
+    }
+
+    fn read_before_signing(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.advance(Progress::Signing);
+        Ok(())
+    }
+
+    fn read_before_transmit(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        components: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        // Without a client the SDK fails right after this, with an error like any other.
+        if components.http_client().is_some() {
+            self.advance(Progress::Departed);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

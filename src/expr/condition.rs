@@ -1,0 +1,379 @@
+//! Conditions: what has to hold of the stored item.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::{BitAnd, BitOr, Not};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::expr::value::{self, Contains, IntoValue, Ordered, Prefix};
+use crate::expr::{Path, RawPath};
+
+/// A condition on a stored item of type `T`; made by the methods of [`Path`].
+///
+/// Joined by [`and`](Condition::and), [`or`](Condition::or) and [`not`](Condition::not), or by `&`, `|` and `!`.
+#[must_use]
+pub struct Condition<T> {
+    node: Result<Node, Error>,
+    of: PhantomData<fn() -> T>,
+}
+
+/// The size of an attribute, to be compared: characters of a string, bytes of binary, elements of a list, set or map.
+#[derive(Debug, Clone, Copy)]
+#[must_use]
+pub struct Size<T, V> {
+    path: Path<T, V>,
+}
+
+/// The types of stored attributes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum AttributeType {
+    String,
+    Number,
+    Binary,
+    StringSet,
+    NumberSet,
+    BinarySet,
+    Map,
+    List,
+    Null,
+    Bool,
+}
+
+/// A condition, without types.
+#[derive(Clone, PartialEq)]
+pub(crate) enum Node {
+    Compare(Operand, Comparator, AttributeValue),
+    Between(Operand, AttributeValue, AttributeValue),
+    In(RawPath, Vec<AttributeValue>),
+    Exists(RawPath),
+    NotExists(RawPath),
+    /// `begins_with`, `contains` and `attribute_type`.
+    Function(&'static str, RawPath, AttributeValue),
+    And(Box<Self>, Box<Self>),
+    Or(Box<Self>, Box<Self>),
+    Not(Box<Self>),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Operand {
+    Path(RawPath),
+    Size(RawPath),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Comparator {
+    Eq,
+    Ne,
+    Lt,
+    Le,
+    Gt,
+    Ge,
+}
+
+/// DynamoDB takes no more operands of `IN` (AWS, "Condition and filter expressions, operators, and functions").
+const MAX_IN: usize = 100;
+
+impl<T, V> Path<T, V> {
+    /// The attribute is this value.
+    pub fn eq(self, value: impl IntoValue<V>) -> Condition<T> {
+        self.compare(Comparator::Eq, value)
+    }
+
+    /// The attribute is another value, or absent.
+    pub fn ne(self, value: impl IntoValue<V>) -> Condition<T> {
+        self.compare(Comparator::Ne, value)
+    }
+
+    /// The attribute is less than this value.
+    pub fn lt(self, value: impl IntoValue<V>) -> Condition<T>
+    where
+        V: Ordered,
+    {
+        self.compare(Comparator::Lt, value)
+    }
+
+    /// The attribute is at most this value.
+    pub fn le(self, value: impl IntoValue<V>) -> Condition<T>
+    where
+        V: Ordered,
+    {
+        self.compare(Comparator::Le, value)
+    }
+
+    /// The attribute is greater than this value.
+    pub fn gt(self, value: impl IntoValue<V>) -> Condition<T>
+    where
+        V: Ordered,
+    {
+        self.compare(Comparator::Gt, value)
+    }
+
+    /// The attribute is at least this value.
+    pub fn ge(self, value: impl IntoValue<V>) -> Condition<T>
+    where
+        V: Ordered,
+    {
+        self.compare(Comparator::Ge, value)
+    }
+
+    /// The attribute lies between these values, both included.
+    pub fn between(self, low: impl IntoValue<V>, high: impl IntoValue<V>) -> Condition<T>
+    where
+        V: Ordered,
+    {
+        let bounds = self.value(low).and_then(|low| Ok((low, self.value(high)?)));
+        Condition::new(bounds.map(|(low, high)| Node::Between(Operand::Path(self.raw()), low, high)))
+    }
+
+    /// The attribute is one of these values: at least one, at most 100.
+    pub fn is_in<I>(self, values: impl IntoIterator<Item = I>) -> Condition<T>
+    where
+        I: IntoValue<V>,
+    {
+        let values: Result<Vec<_>, Error> = values.into_iter().map(|value| self.value(value)).collect();
+        Condition::new(values.and_then(|values| {
+            if (1..=MAX_IN).contains(&values.len()) {
+                return Ok(Node::In(self.raw(), values));
+            }
+            let count = values.len();
+            let name = self.name();
+            Err(Error::invalid(format!("`{name}` is compared with {count} values at once; give 1 to {MAX_IN}, or join several conditions")))
+        }))
+    }
+
+    /// There is such an attribute, whatever its value.
+    pub fn exists(self) -> Condition<T> {
+        Condition::new(Ok(Node::Exists(self.raw())))
+    }
+
+    /// There is no such attribute.
+    pub fn not_exists(self) -> Condition<T> {
+        Condition::new(Ok(Node::not_exists(self.raw())))
+    }
+
+    /// The attribute is stored as this type.
+    pub fn attribute_type(self, expected: AttributeType) -> Condition<T> {
+        let code = AttributeValue::S(expected.code().to_owned());
+        Condition::new(Ok(Node::Function("attribute_type", self.raw(), code)))
+    }
+
+    /// The string begins with this one.
+    pub fn begins_with(self, start: impl IntoValue<V::Start>) -> Condition<T>
+    where
+        V: Prefix,
+    {
+        self.function("begins_with", start)
+    }
+
+    /// The string contains this one, or the list or set this element.
+    pub fn contains(self, part: impl IntoValue<V::Part>) -> Condition<T>
+    where
+        V: Contains,
+    {
+        self.function("contains", part)
+    }
+
+    /// The size of the attribute, to be compared.
+    pub fn size(self) -> Size<T, V> {
+        Size { path: self }
+    }
+
+    fn compare(self, comparator: Comparator, value: impl IntoValue<V>) -> Condition<T> {
+        let value = self.value(value);
+        Condition::new(value.map(|value| Node::Compare(Operand::Path(self.raw()), comparator, value)))
+    }
+
+    fn function<P: Serialize>(self, name: &'static str, operand: impl IntoValue<P>) -> Condition<T> {
+        let operand = value::encode(&operand.into_value());
+        let operand = operand.and_then(|operand| checked(self.name(), operand));
+        Condition::new(operand.map(|operand| Node::Function(name, self.raw(), operand)))
+    }
+
+    fn value(&self, value: impl IntoValue<V>) -> Result<AttributeValue, Error> {
+        checked(self.name(), self.encode(&value.into_value())?)
+    }
+}
+
+macro_rules! size_comparisons {
+    ($($(#[$doc:meta])* $name:ident $comparator:ident)*) => {
+        impl<T, V> Size<T, V> {
+            $($(#[$doc])* pub fn $name(self, size: u64) -> Condition<T> {
+                let size = AttributeValue::N(size.to_string());
+                Condition::new(Ok(Node::Compare(Operand::Size(self.path.raw()), Comparator::$comparator, size)))
+            })*
+        }
+    };
+}
+
+size_comparisons! {
+    /// The size is this one.
+    eq Eq
+    /// The size is another.
+    ne Ne
+    /// The size is less than this.
+    lt Lt
+    /// The size is at most this.
+    le Le
+    /// The size is greater than this.
+    gt Gt
+    /// The size is at least this.
+    ge Ge
+}
+
+impl<T> Condition<T> {
+    fn new(node: Result<Node, Error>) -> Self {
+        Self { node, of: PhantomData }
+    }
+
+    /// Both conditions hold.
+    pub fn and(self, other: Self) -> Self {
+        self.join(other, Node::and)
+    }
+
+    /// At least one of the conditions holds.
+    pub fn or(self, other: Self) -> Self {
+        self.join(other, Node::or)
+    }
+
+    /// The condition does not hold.
+    #[expect(clippy::should_implement_trait, reason = "`!` is implemented too; a chain reads better with a method")]
+    pub fn not(self) -> Self {
+        Self::new(self.node.map(|node| Node::Not(Box::new(node))))
+    }
+
+    pub(crate) fn into_node(self) -> Result<Node, Error> {
+        self.node
+    }
+
+    fn join(self, other: Self, join: fn(Node, Node) -> Node) -> Self {
+        Self::new(self.node.and_then(|node| Ok(join(node, other.node?))))
+    }
+}
+
+impl Node {
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self::And(Box::new(self), Box::new(other))
+    }
+
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self::Or(Box::new(self), Box::new(other))
+    }
+
+    pub(crate) fn not_exists(path: RawPath) -> Self {
+        Self::NotExists(path)
+    }
+
+    pub(crate) fn equal(path: RawPath, value: AttributeValue) -> Self {
+        Self::Compare(Operand::Path(path), Comparator::Eq, value)
+    }
+
+    pub(crate) fn less_than(path: RawPath, value: AttributeValue) -> Self {
+        Self::Compare(Operand::Path(path), Comparator::Lt, value)
+    }
+}
+
+impl Comparator {
+    pub(crate) fn symbol(self) -> &'static str {
+        match self {
+            Self::Eq => " = ",
+            Self::Ne => " <> ",
+            Self::Lt => " < ",
+            Self::Le => " <= ",
+            Self::Gt => " > ",
+            Self::Ge => " >= ",
+        }
+    }
+}
+
+impl AttributeType {
+    fn code(self) -> &'static str {
+        match self {
+            Self::String => "S",
+            Self::Number => "N",
+            Self::Binary => "B",
+            Self::StringSet => "SS",
+            Self::NumberSet => "NS",
+            Self::BinarySet => "BS",
+            Self::Map => "M",
+            Self::List => "L",
+            Self::Null => "NULL",
+            Self::Bool => "BOOL",
+        }
+    }
+}
+
+impl<T> BitAnd for Condition<T> {
+    type Output = Self;
+
+    fn bitand(self, other: Self) -> Self {
+        self.and(other)
+    }
+}
+
+impl<T> BitOr for Condition<T> {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        self.or(other)
+    }
+}
+
+impl<T> Not for Condition<T> {
+    type Output = Self;
+
+    fn not(self) -> Self {
+        Self::not(self)
+    }
+}
+
+/// Shows the shape of the condition, and no values.
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Compare(operand, comparator, _) => write!(f, "{operand}{}_", comparator.symbol()),
+            Self::Between(operand, _, _) => write!(f, "{operand} BETWEEN _ AND _"),
+            Self::In(path, values) => write!(f, "{path} IN ({} values)", values.len()),
+            Self::Exists(path) => write!(f, "attribute_exists({path})"),
+            Self::NotExists(path) => write!(f, "attribute_not_exists({path})"),
+            Self::Function(name, path, _) => write!(f, "{name}({path}, _)"),
+            Self::And(one, other) => write!(f, "({one:?} AND {other:?})"),
+            Self::Or(one, other) => write!(f, "({one:?} OR {other:?})"),
+            Self::Not(node) => write!(f, "NOT ({node:?})"),
+        }
+    }
+}
+
+impl fmt::Display for Operand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => path.fmt(f),
+            Self::Size(path) => write!(f, "size({path})"),
+        }
+    }
+}
+
+impl<T> Clone for Condition<T> {
+    fn clone(&self) -> Self {
+        let node = self.node.as_ref().map_err(|error| Error::new(error.kind(), error.to_string()));
+        Self::new(node.cloned())
+    }
+}
+
+impl<T> fmt::Debug for Condition<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.node {
+            Ok(node) => f.debug_tuple("Condition").field(node).finish(),
+            Err(error) => f.debug_tuple("Condition").field(error).finish(),
+        }
+    }
+}
+
+fn checked(name: &str, value: AttributeValue) -> Result<AttributeValue, Error> {
+    crate::value::check(name, &value)?;
+    Ok(value)
+}

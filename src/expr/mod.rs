@@ -1,0 +1,19 @@
+//! Expressions: what a condition or an update says, and how DynamoDB reads it.
+
+mod condition;
+mod diff;
+mod path;
+mod render;
+mod update;
+mod value;
+
+pub(crate) use condition::Node;
+pub use condition::{AttributeType, Condition, Size};
+pub(crate) use diff::diff;
+pub use path::Path;
+pub(crate) use path::RawPath;
+pub(crate) use render::Rendering;
+pub(crate) use update::Changes;
+#[doc(hidden)]
+pub use value::encode;
+pub use value::{Contains, Delta, Elements, IntoValue, Ordered, Prefix};

@@ -1,0 +1,184 @@
+//! Updates: what is to change.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use crate::error::Error;
+use crate::expr::value::{Delta, Elements, IntoValue};
+use crate::expr::{Path, RawPath};
+use crate::item::RawItem;
+
+/// Changes of an item, in the order in which they were named. The first that can't be made is kept as an error.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    changes: Vec<Change>,
+    error: Option<Error>,
+}
+
+#[derive(Clone, PartialEq)]
+pub(crate) struct Change {
+    pub(crate) path: RawPath,
+    pub(crate) action: Action,
+}
+
+#[derive(Clone, PartialEq)]
+pub(crate) enum Action {
+    Set(AttributeValue),
+    Append(AttributeValue),
+    Remove,
+    Add(AttributeValue),
+    Delete(AttributeValue),
+}
+
+impl Changes {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    pub(crate) fn set<T, V>(&mut self, path: Path<T, V>, value: impl IntoValue<V>) {
+        let value = path.encode(&value.into_value());
+        self.change(path, value.map(Action::Set));
+    }
+
+    pub(crate) fn add<T, V>(&mut self, path: Path<T, V>, delta: impl Delta<V>) {
+        let delta = delta.into_delta();
+        self.change(path, delta.map(Action::Add));
+    }
+
+    pub(crate) fn remove<T, V>(&mut self, path: Path<T, V>) {
+        self.change(path, Ok(Action::Remove));
+    }
+
+    pub(crate) fn append<T, V: Elements>(&mut self, path: Path<T, V>, items: &V) {
+        let items = path.encode(items).and_then(|items| match items {
+            AttributeValue::L(_) => Ok(Action::Append(items)),
+            _ => Err(stored_otherwise(path.name(), "append", "a list")),
+        });
+        self.change(path, items);
+    }
+
+    pub(crate) fn union<T, V: Elements>(&mut self, path: Path<T, V>, elements: &V) {
+        let elements = path.encode(elements).and_then(|elements| set("union", path.name(), elements));
+        self.change(path, elements.map(Action::Add));
+    }
+
+    pub(crate) fn difference<T, V: Elements>(&mut self, path: Path<T, V>, elements: &V) {
+        let elements = path.encode(elements).and_then(|elements| set("difference", path.name(), elements));
+        self.change(path, elements.map(Action::Delete));
+    }
+
+    pub(crate) fn set_raw(&mut self, path: RawPath, value: AttributeValue) {
+        self.changes.push(Change { path, action: Action::Set(value) });
+    }
+
+    pub(crate) fn remove_raw(&mut self, path: RawPath) {
+        self.changes.push(Change { path, action: Action::Remove });
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    pub(crate) fn into_iter(self) -> impl Iterator<Item = Change> {
+        self.changes.into_iter()
+    }
+
+    /// The changes, if all of them can be made.
+    pub(crate) fn checked(self) -> Result<Self, Error> {
+        match self.error {
+            Some(error) => Err(error),
+            None => Ok(self),
+        }
+    }
+
+    /// Whether something changes in this top-level attribute.
+    pub(crate) fn touches(&self, attribute: &str) -> bool {
+        self.changes.iter().any(|change| change.path.top() == attribute)
+    }
+
+    /// The top-level attributes in which something changes, each once.
+    pub(crate) fn top_level_names(&self) -> Vec<&str> {
+        let mut names: Vec<_> = self.changes.iter().map(|change| change.path.top()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// The same, with whole top-level attributes as they are to be in the place of the paths within them.
+    pub(crate) fn top_level(&self, after: &RawItem) -> Self {
+        let mut whole = Self::new();
+        for name in self.top_level_names() {
+            let path = RawPath::from(name.to_owned());
+            match after.get(name) {
+                Some(value) => whole.set_raw(path, value.clone()),
+                None => whole.remove_raw(path),
+            }
+        }
+        whole
+    }
+
+    fn change<T, V>(&mut self, path: Path<T, V>, action: Result<Action, Error>) {
+        if let Err(error) = self.try_change(path, action) {
+            self.error.get_or_insert(error);
+        }
+    }
+
+    fn try_change<T, V>(&mut self, path: Path<T, V>, action: Result<Action, Error>) -> Result<(), Error> {
+        let (name, raw) = (path.name(), path.raw());
+        if path.is_key() {
+            return Err(Error::invalid(format!("`{name}` is a key attribute, which no update can change; insert the item under its new key")));
+        }
+        let action = action?;
+        if let Some(value) = action.value() {
+            crate::value::check(name, value)?;
+        }
+        if self.changes.iter().any(|change| change.path.overlaps(&raw)) {
+            return Err(Error::invalid(format!("the update names `{name}` twice; DynamoDB makes one change of a path at a time")));
+        }
+        // A value that was stored under an alias would stand beside the new one, and no read would decode the item.
+        let aliases = if matches!(action, Action::Set(_)) { path.alias_names() } else { &[] };
+        self.changes.push(Change { path: raw, action });
+        aliases.iter().for_each(|alias| self.remove_raw(RawPath::from(*alias)));
+        Ok(())
+    }
+}
+
+impl Action {
+    fn value(&self) -> Option<&AttributeValue> {
+        match self {
+            Self::Set(value) | Self::Append(value) | Self::Add(value) | Self::Delete(value) => Some(value),
+            Self::Remove => None,
+        }
+    }
+}
+
+impl Clone for Changes {
+    /// Of changes that have been checked; a kept error stays where it is.
+    fn clone(&self) -> Self {
+        Self { changes: self.changes.clone(), error: None }
+    }
+}
+
+/// Shows what kind of change, and no values.
+impl std::fmt::Debug for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let verb = match self.action {
+            Action::Set(_) => "SET",
+            Action::Append(_) => "APPEND",
+            Action::Remove => "REMOVE",
+            Action::Add(_) => "ADD",
+            Action::Delete(_) => "DELETE",
+        };
+        write!(f, "{verb} {}", self.path)
+    }
+}
+
+fn set(verb: &str, name: &str, elements: AttributeValue) -> Result<AttributeValue, Error> {
+    match elements {
+        AttributeValue::Ss(_) | AttributeValue::Ns(_) | AttributeValue::Bs(_) => Ok(elements),
+        _ => Err(stored_otherwise(name, verb, "a set, which serde makes a list unless the field says `#[serde(with = \"serde_dynamo::string_set\")]` (or `number_set`, `binary_set`)")),
+    }
+}
+
+fn stored_otherwise(name: &str, verb: &str, wanted: &str) -> Error {
+    Error::invalid(format!("`{name}` can't be changed by `{verb}`: it has to be stored as {wanted}"))
+}

@@ -1,0 +1,81 @@
+//! Digests by which an idempotency key and its content are recognised.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use sha2::{Digest, Sha256};
+
+use crate::item::RawItem;
+
+/// Eight bytes of SHA-256.
+pub(crate) type Fingerprint = [u8; 8];
+
+/// Of an idempotency key, together with the table and the item's key that it belongs to.
+pub(crate) fn key(table: &str, item_key: &RawItem, idempotency_key: &[u8]) -> Fingerprint {
+    let mut digest = Sha256::new();
+    text(&mut digest, b"table", table.as_bytes());
+    map(&mut digest, item_key);
+    text(&mut digest, b"key", idempotency_key);
+    finish(digest)
+}
+
+/// Of an item, whatever the order of its attributes.
+pub(crate) fn item(item: &RawItem) -> Fingerprint {
+    let mut digest = Sha256::new();
+    map(&mut digest, item);
+    finish(digest)
+}
+
+/// Of content that the caller chose.
+pub(crate) fn bytes(content: &[u8]) -> Fingerprint {
+    let mut digest = Sha256::new();
+    text(&mut digest, b"content", content);
+    finish(digest)
+}
+
+fn finish(digest: Sha256) -> Fingerprint {
+    let mut fingerprint = Fingerprint::default();
+    fingerprint.copy_from_slice(&digest.finalize()[..8]);
+    fingerprint
+}
+
+/// Every part goes in with its tag and its length, so that no two values run together to the same bytes.
+fn text(digest: &mut Sha256, tag: &[u8], bytes: &[u8]) {
+    digest.update(tag);
+    digest.update((bytes.len() as u64).to_be_bytes());
+    digest.update(bytes);
+}
+
+fn map(digest: &mut Sha256, map: &RawItem) {
+    let mut names: Vec<_> = map.keys().collect();
+    names.sort_unstable();
+    text(digest, b"M", &(names.len() as u64).to_be_bytes());
+    for name in names {
+        text(digest, b"name", name.as_bytes());
+        value(digest, &map[name]);
+    }
+}
+
+fn value(digest: &mut Sha256, value: &AttributeValue) {
+    match value {
+        AttributeValue::S(string) => text(digest, b"S", string.as_bytes()),
+        AttributeValue::N(number) => text(digest, b"N", number.as_bytes()),
+        AttributeValue::B(blob) => text(digest, b"B", blob.as_ref()),
+        AttributeValue::Bool(flag) => text(digest, b"BOOL", &[u8::from(*flag)]),
+        AttributeValue::Null(_) => text(digest, b"NULL", &[]),
+        AttributeValue::M(nested) => map(digest, nested),
+        AttributeValue::L(list) => {
+            text(digest, b"L", &(list.len() as u64).to_be_bytes());
+            list.iter().for_each(|element| self::value(digest, element));
+        }
+        AttributeValue::Ss(set) => self::set(digest, b"SS", set.iter().map(String::as_bytes)),
+        AttributeValue::Ns(set) => self::set(digest, b"NS", set.iter().map(String::as_bytes)),
+        AttributeValue::Bs(set) => self::set(digest, b"BS", set.iter().map(AsRef::as_ref)),
+        other => text(digest, b"?", format!("{other:?}").as_bytes()),
+    }
+}
+
+fn set<'v>(digest: &mut Sha256, tag: &[u8], elements: impl Iterator<Item = &'v [u8]>) {
+    let mut elements: Vec<_> = elements.collect();
+    elements.sort_unstable();
+    text(digest, tag, &(elements.len() as u64).to_be_bytes());
+    elements.into_iter().for_each(|element| text(digest, b"element", element));
+}

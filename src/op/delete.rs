@@ -1,0 +1,124 @@
+//! Deleting an item.
+
+use std::fmt;
+
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+
+use crate::error::Error;
+use crate::expr::Rendering;
+use crate::item::Item;
+use crate::key::key_attributes;
+use crate::op::stamped;
+use crate::protocol::guard::Expect;
+use crate::settle::Write;
+use crate::table::Table;
+use crate::versioned::Etag;
+use crate::written::Written;
+
+/// Deletes an item, if there is one; see [`Table::delete`].
+///
+/// # Idempotency
+///
+/// One `DeleteItem`. Gone is success, whoever deleted it. Where the reply is lost, the same request is sent again; an attempt
+/// that arrives late can't touch an item that was born after this call. The item's log goes with it: an insert that was
+/// applied, and whose item is then deleted, may be applied again by an attempt of its own that is still on its way.
+///
+/// [`at`](Delete::at) deletes the item only while it is the one that was read. Where that one's reply is lost and the item is
+/// gone, it can't be told who deleted it: [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown).
+///
+/// Write capacity: one unit for each KB of the item, and one where there is none.
+///
+/// # Errors
+///
+/// Of [`at`](Delete::at): [`VersionConflict`](crate::ErrorKind::VersionConflict) with the item that stands, and
+/// [`NotFound`](crate::ErrorKind::NotFound). [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown) where it can't be told
+/// whether the delete was applied; [`Malformed`](crate::ErrorKind::Malformed) where the stored version or log can't be used;
+/// [`Invalid`](crate::ErrorKind::Invalid) for an empty or oversized key; and what else ended the retries.
+///
+/// # Examples
+///
+/// ```
+/// # use dynamo_once::{Item, Store, testing::Embedded};
+/// # #[derive(serde::Serialize, serde::Deserialize, Item)]
+/// # #[item(table = "accounts")]
+/// # struct Account { #[item(partition_key)] id: String, balance: i64 }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let engine = Embedded::start().await;
+/// # let accounts = Store::new(engine.config().build()).table::<Account>();
+/// # accounts.create_if_missing().await?;
+/// # accounts.insert(&Account { id: "acc-1".into(), balance: 0 }).send().await?;
+/// let found = accounts.get("acc-1").send().await?.expect("is there");
+/// accounts.update("acc-1").add(Account::FIELDS.balance, 1).send().await?;
+///
+/// let refused = accounts.delete("acc-1").at(found.etag()).send().await.unwrap_err();
+/// assert!(refused.is_version_conflict());
+///
+/// accounts.delete("acc-1").send().await?;
+/// accounts.delete("acc-1").send().await?; // is gone, which is success
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "nothing is deleted until `send`"]
+pub struct Delete<T: Item> {
+    table: Table<T>,
+    key: T::Key,
+    at: Option<Etag>,
+}
+
+impl<T: Item> Delete<T> {
+    pub(crate) fn new(table: Table<T>, key: T::Key) -> Self {
+        Self { table, key, at: None }
+    }
+
+    /// Requires that the item is still the one with this [`Etag`]. A bare version number works too, and is weaker.
+    #[doc(alias = "if_match")]
+    pub fn at(mut self, etag: impl Into<Etag>) -> Self {
+        self.at = Some(etag.into());
+        self
+    }
+
+    /// Deletes the item.
+    ///
+    /// # Errors
+    ///
+    /// See [`Delete`].
+    pub async fn send(self) -> Result<Written<T>, Error> {
+        const OPERATION: &str = "delete";
+        let core = self.table.core();
+        let key = key_attributes::<T>(&self.key).map_err(|error| error.with_operation(OPERATION, core.name()))?;
+        let write = Write {
+            table: core,
+            operation: OPERATION,
+            key: key.clone(),
+            expect: self.at.map_or(Expect::Gone, Etag::expect),
+            keyed: None,
+            conditional: false,
+        };
+        let settled = write
+            .settle(|attempt| {
+                let mut rendering = Rendering::new();
+                let condition = stamped::condition(core, attempt, None, &mut rendering);
+                let (names, values) = rendering.finish(&[&condition])?;
+                let request = core
+                    .store()
+                    .client()
+                    .delete_item()
+                    .table_name(core.name())
+                    .set_key(Some(key.clone()))
+                    .condition_expression(condition)
+                    .set_expression_attribute_names(Some(names))
+                    .set_expression_attribute_values((!values.is_empty()).then_some(values))
+                    .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+                Ok(request.into())
+            })
+            .await?;
+        Ok(Written::deleted(settled))
+    }
+}
+
+impl<T: Item> fmt::Debug for Delete<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delete").field("table", &self.table).field("at", &self.at).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,146 @@
+//! Inserting an item if its key has none.
+
+use std::fmt;
+
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+
+use crate::error::{Error, ErrorKind};
+use crate::expr::Rendering;
+use crate::fingerprint;
+use crate::item::{Item, RawItem, encode};
+use crate::op::stamped;
+use crate::protocol::guard::{Expect, Guard};
+use crate::protocol::log::KeyStamp;
+use crate::settle::Write;
+use crate::table::Table;
+use crate::written::Written;
+
+/// Inserts an item if no item has its key; see [`Table::insert`].
+///
+/// # Idempotency
+///
+/// One `PutItem` under `attribute_not_exists` of the partition key. Where its reply is lost, the same request is sent
+/// again, and the id that the first attempt left on the item tells the caller's own insert
+/// ([`Replayed`](crate::Outcome::Replayed)) from another's ([`AlreadyExists`](ErrorKind::AlreadyExists)). A refusal after a
+/// lost reply costs one more request, a fence, so that it is final for as long as the item lives.
+///
+/// With [`keyed`](Insert::keyed) the insert is recognised also when a new process repeats it after a crash, until the item
+/// is deleted. It costs nothing more.
+///
+/// Write capacity: one unit for each KB of the item and its stamp, also where the condition fails.
+///
+/// # Errors
+///
+/// [`AlreadyExists`](ErrorKind::AlreadyExists), with the item that stands ([`Error::current`]);
+/// [`KeyReused`](ErrorKind::KeyReused) where the idempotency key was used with other content;
+/// [`OutcomeUnknown`](ErrorKind::OutcomeUnknown) where it can't be told whether the insert was applied;
+/// [`Invalid`](ErrorKind::Invalid) where the item can't be written, with nothing sent; and what else ended the retries.
+///
+/// # Examples
+///
+/// ```
+/// # use dynamo_once::{Item, Store, testing::Embedded};
+/// # #[derive(Debug, serde::Serialize, serde::Deserialize, Item)]
+/// # #[item(table = "accounts")]
+/// # struct Account { #[item(partition_key)] id: String, balance: i64 }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let engine = Embedded::start().await;
+/// # let accounts = Store::new(engine.config().build()).table::<Account>();
+/// # accounts.create_if_missing().await?;
+/// let account = Account { id: "acc-1".into(), balance: 10 };
+/// accounts.insert(&account).keyed("event-1").send().await?;
+///
+/// // The event is delivered again, to another process perhaps.
+/// assert!(accounts.insert(&account).keyed("event-1").send().await?.is_replayed());
+///
+/// let refused = accounts.insert(&account).send().await.unwrap_err();
+/// assert!(refused.is_already_exists());
+/// assert_eq!(refused.current::<Account>()?.expect("the item that stands").balance, 10);
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "nothing is written until `send`"]
+pub struct Insert<T> {
+    table: Table<T>,
+    item: Result<RawItem, Error>,
+    key: Option<Vec<u8>>,
+    fingerprint: Option<Vec<u8>>,
+}
+
+impl<T: Item> Insert<T> {
+    pub(crate) fn new(table: Table<T>, item: &T) -> Self {
+        let item = encode(item, &table.core().format().stamp.prefix);
+        Self { table, item, key: None, fingerprint: None }
+    }
+
+    /// Names what this insert stands for (an event's id, a request's idempotency key), so that it is recognised when
+    /// another process repeats it, for as long as the item isn't deleted.
+    ///
+    /// Every repetition has to have the same content, or it is refused as [`KeyReused`](ErrorKind::KeyReused).
+    #[doc(alias = "idempotency_key")]
+    pub fn keyed(mut self, key: impl AsRef<[u8]>) -> Self {
+        self.key = Some(key.as_ref().to_vec());
+        self
+    }
+
+    /// Sets what counts as the content, in the place of the whole item. For items with a field that differs in each
+    /// repetition, such as the time of writing. Does nothing without [`keyed`](Insert::keyed).
+    pub fn fingerprint(mut self, content: impl AsRef<[u8]>) -> Self {
+        self.fingerprint = Some(content.as_ref().to_vec());
+        self
+    }
+
+    /// Inserts the item.
+    ///
+    /// # Errors
+    ///
+    /// See [`Insert`].
+    pub async fn send(self) -> Result<Written<T>, Error> {
+        const OPERATION: &str = "insert";
+        let core = self.table.core();
+        let item = self.item.map_err(|error| error.with_operation(OPERATION, core.name()))?;
+        let key = core.key_of(&item);
+        let keyed = self.key.map(|idempotency_key| KeyStamp {
+            key: fingerprint::key(core.name(), &key, &idempotency_key),
+            content: match &self.fingerprint {
+                Some(content) => fingerprint::bytes(content),
+                None => fingerprint::item(&item),
+            },
+        });
+        let mut item = Some(item);
+        let write =
+            Write { table: core, operation: OPERATION, key, expect: Expect::Absent, keyed, conditional: false };
+        let settled = write
+            .settle(|attempt| {
+                let (Guard::Absent, Some(mut item)) = (attempt.guard, item.take()) else {
+                    return Err(Error::new(ErrorKind::Contention, "a tombstone stands under this key"));
+                };
+                stamped::stamp_new(core, attempt, &mut item);
+                if let Some(keyed) = keyed {
+                    item.insert(core.format().stamp.keyed.clone(), keyed.attribute());
+                }
+                let mut rendering = Rendering::new();
+                let condition = stamped::condition(core, attempt, None, &mut rendering);
+                let (names, _) = rendering.finish(&[&condition])?;
+                let request = core
+                    .store()
+                    .client()
+                    .put_item()
+                    .table_name(core.name())
+                    .set_item(Some(item))
+                    .condition_expression(condition)
+                    .set_expression_attribute_names(Some(names))
+                    .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+                Ok(request.into())
+            })
+            .await?;
+        Ok(Written::new(settled, core.format()))
+    }
+}
+
+impl<T> fmt::Debug for Insert<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Insert").field("table", &self.table).field("keyed", &self.key.is_some()).finish_non_exhaustive()
+    }
+}

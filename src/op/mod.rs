@@ -1,0 +1,10 @@
+//! The verbs, one file each.
+
+pub(crate) mod delete;
+pub(crate) mod get;
+pub(crate) mod insert;
+pub(crate) mod modify;
+pub(crate) mod save;
+pub(crate) mod stamped;
+pub(crate) mod update;
+pub(crate) mod upsert;

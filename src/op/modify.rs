@@ -1,0 +1,149 @@
+//! Reading an item, changing it, and writing what was changed, until no one else was faster.
+
+use std::fmt;
+
+use aws_sdk_dynamodb::error::BoxError;
+
+use crate::error::{Error, ErrorKind};
+use crate::item::{Item, image};
+use crate::op::get::Get;
+use crate::op::save::Save;
+use crate::retry::Why;
+use crate::table::Table;
+use crate::versioned::{Changed, Versioned};
+use crate::written::Written;
+
+/// Reads an item, changes it, and writes what was changed, again for as long as others are faster; see
+/// [`Table::modify`].
+///
+/// The change may be made several times, each time on the item as it then stands, so that it should depend on nothing else
+/// and do nothing else. It returns nothing, or `Result<(), BoxError>` whose error leaves the item as it is and ends the call as
+/// [`Declined`](ErrorKind::Declined).
+///
+/// # Idempotency
+///
+/// One `GetItem` and one `UpdateItem`, then one `UpdateItem` for each conflict, since the refusal has brought the item along. A
+/// lost reply is settled as in [`Save`]: the change is in the table exactly once, or the error says what is known.
+///
+/// Read capacity: one unit for each 4 KB of the item, once. Write capacity: one unit for each KB, for each `UpdateItem`.
+///
+/// # Errors
+///
+/// [`NotFound`](ErrorKind::NotFound) where there is no item; [`Declined`](ErrorKind::Declined) with the closure's own error as
+/// [source](std::error::Error::source); [`Contention`](ErrorKind::Contention) where others were faster more often than the
+/// retry policy allows; [`OutcomeUnknown`](ErrorKind::OutcomeUnknown) where it can't be told whether the write was applied; and
+/// what else `get` and `save` answer.
+///
+/// # Examples
+///
+/// ```
+/// # use dynamo_once::{Item, Store, testing::Embedded};
+/// # #[derive(serde::Serialize, serde::Deserialize, Item)]
+/// # #[item(table = "accounts")]
+/// # struct Account { #[item(partition_key)] id: String, balance: i64 }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let engine = Embedded::start().await;
+/// # let accounts = Store::new(engine.config().build()).table::<Account>();
+/// # accounts.create_if_missing().await?;
+/// # accounts.insert(&Account { id: "acc-1".into(), balance: 15 }).send().await?;
+/// accounts.modify("acc-1", |account| account.balance -= 10).send().await?;
+///
+/// let declined = accounts
+///     .modify("acc-1", |account| {
+///         if account.balance < 10 {
+///             return Err("not enough money".into());
+///         }
+///         account.balance -= 10;
+///         Ok(())
+///     })
+///     .send()
+///     .await
+///     .unwrap_err();
+/// assert!(declined.is_declined());
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "nothing is written until `send`"]
+pub struct Modify<T: Item, F> {
+    table: Table<T>,
+    key: T::Key,
+    change: F,
+}
+
+/// What the change of a [`Modify`] may return: nothing, or `Result<(), BoxError>` to be able to decline.
+#[diagnostic::on_unimplemented(
+    message = "the change returns `{Self}`, which says neither \"write it\" nor \"leave it\"",
+    note = "return nothing, or `Result<(), BoxError>`"
+)]
+pub trait Decision {
+    /// Whether the changed item is to be written.
+    ///
+    /// # Errors
+    ///
+    /// The reason why it isn't.
+    fn decide(self) -> Result<(), BoxError>;
+}
+
+impl Decision for () {
+    fn decide(self) -> Result<(), BoxError> {
+        Ok(())
+    }
+}
+
+impl Decision for Result<(), BoxError> {
+    fn decide(self) -> Result<(), BoxError> {
+        self
+    }
+}
+
+const OPERATION: &str = "modify";
+
+impl<T, F, R> Modify<T, F>
+where
+    T: Item,
+    F: FnMut(&mut T) -> R,
+    R: Decision,
+{
+    pub(crate) fn new(table: Table<T>, key: T::Key, change: F) -> Self {
+        Self { table, key, change }
+    }
+
+    /// Runs the loop.
+    ///
+    /// # Errors
+    ///
+    /// See [`Modify`].
+    pub async fn send(self) -> Result<Written<T>, Error> {
+        let Self { table, key, mut change } = self;
+        let core = table.core();
+        let of = |error: Error| error.with_operation(OPERATION, core.name());
+        let mut retry = core.store().caller().begin();
+        let mut current = Get::new(table.clone(), key).send().await.map_err(of)?;
+        loop {
+            let Some(found) = current else { return Err(of(Error::of(ErrorKind::NotFound))) };
+            let changed = apply(found, &mut change).map_err(of)?;
+            let conflict = match Save::new(table.clone(), changed).named(OPERATION).send().await {
+                Err(error) if error.is_version_conflict() => error,
+                written_or_failed => return written_or_failed,
+            };
+            current = conflict.current()?;
+            if let Err(limit) = retry.pause(Why::Conflict).await {
+                return Err(conflict.of_kind(ErrorKind::VersionConflict, ErrorKind::Contention).with_limit(limit));
+            }
+        }
+    }
+}
+
+fn apply<T: Item, R: Decision>(found: Versioned<T>, change: &mut impl FnMut(&mut T) -> R) -> Result<Changed<T>, Error> {
+    let (before, etag) = (image(&*found), found.etag());
+    let mut after = found.into_inner();
+    change(&mut after).decide().map_err(|reason| Error::of(ErrorKind::Declined).with_source(reason))?;
+    Ok(Changed { before, after, etag })
+}
+
+impl<T: Item, F> fmt::Debug for Modify<T, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Modify").field("table", &self.table).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,157 @@
+//! Writing what was changed in an item, if it is still as it was read.
+
+use std::fmt;
+
+use aws_sdk_dynamodb::types::ReturnValue;
+
+use crate::error::{Error, ErrorKind};
+use crate::expr::{Changes, Node, RawPath, diff};
+use crate::item::{Item, RawItem, encode};
+use crate::op::stamped;
+use crate::protocol::guard::Birth;
+use crate::settle::Write;
+use crate::table::{Core, Table};
+use crate::versioned::{Changed, Etag};
+use crate::written::Written;
+
+/// Writes what was changed in an item, if it is still as it was read; see [`Table::save`].
+///
+/// Only the differences are written, those in nested maps at their own paths, so that attributes which the type doesn't know
+/// survive. Where nothing was changed, nothing is sent ([`Unchanged`](crate::Outcome::Unchanged)).
+///
+/// # Idempotency
+///
+/// One `UpdateItem` under the version and the birth that were read. Where its reply is lost, the same request is sent again,
+/// and the id that the first attempt left on the item tells the caller's own write ([`Replayed`](crate::Outcome::Replayed))
+/// from a conflict. A refusal after a lost reply costs one more request, a fence, so that it is final.
+///
+/// Write capacity: one unit for each KB of the greater of the item before and after, also on a conflict.
+///
+/// # Errors
+///
+/// [`VersionConflict`](ErrorKind::VersionConflict), with the item that stands ([`Error::current`]), so that no read is needed
+/// to try again; [`NotFound`](ErrorKind::NotFound) where the item was deleted;
+/// [`OutcomeUnknown`](ErrorKind::OutcomeUnknown) where it can't be told whether the write was applied;
+/// [`Invalid`](ErrorKind::Invalid) where a key was changed or the item can't be written, with nothing sent; and what else
+/// ended the retries.
+///
+/// # Examples
+///
+/// ```
+/// # use dynamo_once::{Item, Store, testing::Embedded};
+/// # #[derive(Debug, Clone, serde::Serialize, serde::Deserialize, Item)]
+/// # #[item(table = "accounts")]
+/// # struct Account { #[item(partition_key)] id: String, owner: String }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let engine = Embedded::start().await;
+/// # let accounts = Store::new(engine.config().build()).table::<Account>();
+/// # accounts.create_if_missing().await?;
+/// # accounts.insert(&Account { id: "acc-1".into(), owner: "ann".into() }).send().await?;
+/// let found = accounts.get("acc-1").send().await?.expect("is there");
+/// let stale = found.clone();
+/// accounts.save(found.with(|account| account.owner = "eve".into())).send().await?;
+///
+/// let refused = accounts.save(stale.with(|account| account.owner = "bob".into())).send().await.unwrap_err();
+/// assert!(refused.is_version_conflict());
+/// assert_eq!(refused.current::<Account>()?.expect("comes with the refusal").owner, "eve");
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "nothing is written until `send`"]
+pub struct Save<T> {
+    table: Table<T>,
+    before: Result<RawItem, Error>,
+    after: Result<RawItem, Error>,
+    etag: Etag,
+    operation: &'static str,
+}
+
+impl<T: Item> Save<T> {
+    pub(crate) fn new(table: Table<T>, item: Changed<T>) -> Self {
+        let after = encode(&item.after, &table.core().format().stamp.prefix);
+        Self { table, before: item.before, after, etag: item.etag, operation: "save" }
+    }
+
+    /// Reports under the name of a verb that saves.
+    pub(crate) fn named(mut self, operation: &'static str) -> Self {
+        self.operation = operation;
+        self
+    }
+
+    /// Writes the differences.
+    ///
+    /// # Errors
+    ///
+    /// See [`Save`].
+    pub async fn send(self) -> Result<Written<T>, Error> {
+        let core = self.table.core();
+        let of = |error: Error| error.with_operation(self.operation, core.name());
+        let (before, after) = (self.before.map_err(of)?, self.after.map_err(of)?);
+        let key = core.key_of(&after);
+        if key != core.key_of(&before) {
+            return Err(of(Error::invalid("a key attribute was changed; an item keeps its key, so insert it under the other")));
+        }
+        let changes = differences(core, &before, &after);
+        if changes.is_empty() {
+            return Ok(Written::unchanged(self.etag));
+        }
+        let as_read = (self.etag.birth() == Birth::Foreign).then(|| as_read(&changes, &before));
+        let write = Write {
+            table: core,
+            operation: self.operation,
+            key: key.clone(),
+            expect: self.etag.expect(),
+            keyed: None,
+            conditional: as_read.is_some(),
+        };
+        let settled = write
+            .settle(|attempt| {
+                let render = |changes: Changes| {
+                    stamped::update(core, &key, attempt, changes, as_read.as_ref(), ReturnValue::AllNew)
+                };
+                // Where the paths of the differences make the expression too long, whole attributes are written.
+                render(changes.clone()).or_else(|_| render(changes.top_level(&after)))
+            })
+            .await
+            // That an attribute isn't as it was read is a conflict too.
+            .map_err(|error| error.of_kind(ErrorKind::ConditionFailed, ErrorKind::VersionConflict))?;
+        Ok(Written::new(settled, core.format()))
+    }
+}
+
+/// What has changed, with the serde aliases under which a changed attribute may be stored.
+fn differences(core: &Core, before: &RawItem, after: &RawItem) -> Changes {
+    let mut changes = diff(before, after);
+    for attribute in core.schema().known_attributes() {
+        if changes.touches(attribute.name()) {
+            for alias in attribute.alias_names() {
+                changes.remove_raw(RawPath::from(*alias));
+            }
+        }
+    }
+    changes
+}
+
+/// That each attribute to be changed is as it was read: the condition on an item whose writers don't count versions.
+fn as_read(changes: &Changes, before: &RawItem) -> Node {
+    changes
+        .top_level_names()
+        .into_iter()
+        .map(|name| {
+            let path = RawPath::from(name.to_owned());
+            let absent = Node::not_exists(path.clone());
+            match before.get(name) {
+                Some(value) => absent.or(Node::equal(path, value.clone())),
+                None => absent,
+            }
+        })
+        .reduce(Node::and)
+        .unwrap_or_else(|| unreachable!("there is something to change"))
+}
+
+impl<T> fmt::Debug for Save<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Save").field("table", &self.table).field("etag", &self.etag).finish_non_exhaustive()
+    }
+}

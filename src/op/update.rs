@@ -1,0 +1,175 @@
+//! Changing parts of an item without reading it.
+
+use std::fmt;
+
+use aws_sdk_dynamodb::types::ReturnValue;
+
+use crate::error::Error;
+use crate::expr::{Changes, Condition, Delta, Elements, IntoValue, Path};
+use crate::item::Item;
+use crate::key::key_attributes;
+use crate::op::stamped;
+use crate::protocol::guard::Expect;
+use crate::settle::Write;
+use crate::table::Table;
+use crate::versioned::Etag;
+use crate::written::Written;
+
+/// Changes parts of an item that exists, without reading it; see [`Table::update`].
+///
+/// # Idempotency
+///
+/// One `UpdateItem`. Where its reply is lost, the same request is sent again; the id that the first attempt left on the item
+/// makes it fail, and tells [`Replayed`](crate::Outcome::Replayed): a counter counts once. A refusal after a lost reply
+/// costs one more request, a fence, so that it is final. On an item that another program wrote, the first managed write
+/// costs one request more.
+///
+/// Write capacity: one unit for each KB of the greater of the item before and after, also where the condition fails.
+///
+/// # Errors
+///
+/// [`NotFound`](crate::ErrorKind::NotFound) where there is no item;
+/// [`ConditionFailed`](crate::ErrorKind::ConditionFailed) where a condition of [`when`](Update::when) doesn't hold and
+/// [`VersionConflict`](crate::ErrorKind::VersionConflict) where the item isn't the one of [`at`](Update::at), both with the item
+/// that stands; [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown) where it can't be told whether the write was applied;
+/// [`Malformed`](crate::ErrorKind::Malformed) where the stored version or log can't be used;
+/// [`Invalid`](crate::ErrorKind::Invalid) for an update with nothing in it, one that names a path twice, or a value that can't
+/// be written, with nothing sent; and what else ended the retries.
+///
+/// # Examples
+///
+/// ```
+/// # use dynamo_once::{Item, Store, testing::Embedded};
+/// # #[derive(Debug, serde::Serialize, serde::Deserialize, Item)]
+/// # #[item(table = "accounts")]
+/// # struct Account { #[item(partition_key)] id: String, balance: i64 }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let engine = Embedded::start().await;
+/// # let accounts = Store::new(engine.config().build()).table::<Account>();
+/// # accounts.create_if_missing().await?;
+/// # accounts.insert(&Account { id: "acc-1".into(), balance: 15 }).send().await?;
+/// let f = Account::FIELDS;
+/// let withdraw = || accounts.update("acc-1").add(f.balance, -10).when(f.balance.ge(10));
+///
+/// let written = withdraw().send().await?;
+/// assert_eq!(written.item()?.expect("comes with the reply").balance, 5);
+///
+/// let refused = withdraw().send().await.unwrap_err();
+/// assert!(refused.is_condition_failed());
+/// assert_eq!(refused.current::<Account>()?.expect("comes with the refusal").balance, 5);
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "nothing is written until `send`"]
+pub struct Update<T: Item> {
+    table: Table<T>,
+    key: T::Key,
+    changes: Changes,
+    condition: Option<Condition<T>>,
+    at: Option<Etag>,
+}
+
+impl<T: Item> Update<T> {
+    pub(crate) fn new(table: Table<T>, key: T::Key) -> Self {
+        Self { table, key, changes: Changes::new(), condition: None, at: None }
+    }
+
+    /// Sets an attribute.
+    pub fn set<V>(mut self, path: Path<T, V>, value: impl IntoValue<V>) -> Self {
+        self.changes.set(path, value);
+        self
+    }
+
+    /// Adds to a number; an absent one counts from 0. A negative number is taken away.
+    pub fn add<V>(mut self, path: Path<T, V>, delta: impl Delta<V>) -> Self {
+        self.changes.add(path, delta);
+        self
+    }
+
+    /// Removes an attribute.
+    pub fn remove<V>(mut self, path: Path<T, V>) -> Self {
+        self.changes.remove(path);
+        self
+    }
+
+    /// Appends to a list; an absent one counts as empty.
+    pub fn append<V>(mut self, path: Path<T, V>, items: V) -> Self
+    where
+        V: Elements,
+    {
+        self.changes.append(path, &items);
+        self
+    }
+
+    /// Adds elements to a set; an absent one counts as empty.
+    pub fn union<V>(mut self, path: Path<T, V>, elements: V) -> Self
+    where
+        V: Elements,
+    {
+        self.changes.union(path, &elements);
+        self
+    }
+
+    /// Takes elements from a set.
+    pub fn difference<V>(mut self, path: Path<T, V>, elements: V) -> Self
+    where
+        V: Elements,
+    {
+        self.changes.difference(path, &elements);
+        self
+    }
+
+    /// Requires a condition of the stored item. Given more than once, all of them have to hold.
+    pub fn when(mut self, condition: Condition<T>) -> Self {
+        self.condition = Some(match self.condition.take() {
+            Some(earlier) => earlier.and(condition),
+            None => condition,
+        });
+        self
+    }
+
+    /// Requires that the item is still the one with this [`Etag`]. A bare version number works too, and is weaker.
+    #[doc(alias = "if_match")]
+    pub fn at(mut self, etag: impl Into<Etag>) -> Self {
+        self.at = Some(etag.into());
+        self
+    }
+
+    /// Writes the changes.
+    ///
+    /// # Errors
+    ///
+    /// See [`Update`].
+    pub async fn send(self) -> Result<Written<T>, Error> {
+        const OPERATION: &str = "update";
+        let core = self.table.core();
+        let of = |error: Error| error.with_operation(OPERATION, core.name());
+        let key = key_attributes::<T>(&self.key).map_err(of)?;
+        let changes = self.changes.checked().map_err(of)?;
+        if changes.is_empty() {
+            return Err(of(Error::invalid("the update changes nothing; set, add, remove or append something")));
+        }
+        let condition = self.condition.map(Condition::into_node).transpose().map_err(of)?;
+        let write = Write {
+            table: core,
+            operation: OPERATION,
+            key: key.clone(),
+            expect: self.at.map_or(Expect::Exists, Etag::expect),
+            keyed: None,
+            conditional: condition.is_some(),
+        };
+        let settled = write
+            .settle(|attempt| {
+                stamped::update(core, &key, attempt, changes.clone(), condition.as_ref(), ReturnValue::AllNew)
+            })
+            .await?;
+        Ok(Written::new(settled, core.format()))
+    }
+}
+
+impl<T: Item> fmt::Debug for Update<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Update").field("table", &self.table).field("at", &self.at).finish_non_exhaustive()
+    }
+}

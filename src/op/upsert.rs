@@ -1,0 +1,143 @@
+//! Writing an item, whether or not its key has one.
+
+use std::fmt;
+
+use aws_sdk_dynamodb::types::ReturnValue;
+
+use crate::error::Error;
+use crate::expr::{Changes, Node, Path, RawPath};
+use crate::item::{Item, RawItem, encode};
+use crate::op::stamped;
+use crate::protocol::guard::Expect;
+use crate::settle::Write;
+use crate::table::{Core, Table};
+use crate::written::Written;
+
+/// Writes an item, whether or not its key has one; see [`Table::upsert`].
+///
+/// Where the key has an item, the attributes that the type knows are set or, where they are absent from the new one,
+/// removed. Attributes that the type doesn't know survive.
+///
+/// # Idempotency
+///
+/// One `UpdateItem`, and no read. Where its reply is lost, the same request is sent again; the id that the first attempt
+/// left on the item makes it fail, and tells [`Replayed`](crate::Outcome::Replayed). An attempt that arrives late can't
+/// undo what was written since. On an item that another program wrote, the first managed write costs one request more.
+///
+/// Write capacity: one unit for each KB of the greater of the item before and after.
+///
+/// # Errors
+///
+/// [`ConditionFailed`](crate::ErrorKind::ConditionFailed), of [`upsert_newer`](Table::upsert_newer) only, with the item that
+/// stands; [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown) where it can't be told whether the write was applied;
+/// [`Malformed`](crate::ErrorKind::Malformed) where the stored version or log can't be used;
+/// [`Invalid`](crate::ErrorKind::Invalid) where the item can't be written, with nothing sent; and what else ended the
+/// retries.
+///
+/// # Examples
+///
+/// ```
+/// # use dynamo_once::{Item, Store, testing::Embedded};
+/// # #[derive(serde::Serialize, serde::Deserialize, Item)]
+/// # #[item(table = "prices")]
+/// # struct Price { #[item(partition_key)] product: String, cents: u64, as_of: u64 }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let engine = Embedded::start().await;
+/// # let prices = Store::new(engine.config().build()).table::<Price>();
+/// # prices.create_if_missing().await?;
+/// let written = prices.upsert(&Price { product: "tea".into(), cents: 250, as_of: 7 }).send().await?;
+/// assert_eq!(written.version(), Some(1));
+///
+/// // A feed with an order of its own: what is older than the stored price is refused.
+/// let stale = Price { product: "tea".into(), cents: 240, as_of: 6 };
+/// let refused = prices.upsert_newer(&stale, Price::FIELDS.as_of).send().await.unwrap_err();
+/// assert!(refused.is_condition_failed());
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "nothing is written until `send`"]
+pub struct Upsert<T> {
+    table: Table<T>,
+    item: Result<RawItem, Error>,
+    newer: Option<&'static str>,
+}
+
+impl<T: Item> Upsert<T> {
+    pub(crate) fn new(table: Table<T>, item: &T) -> Self {
+        let item = encode(item, &table.core().format().stamp.prefix);
+        Self { table, item, newer: None }
+    }
+
+    pub(crate) fn newer<V>(mut self, by: Path<T, V>) -> Self {
+        self.newer = Some(by.name());
+        self
+    }
+
+    /// Writes the item.
+    ///
+    /// # Errors
+    ///
+    /// See [`Upsert`].
+    pub async fn send(self) -> Result<Written<T>, Error> {
+        let operation = if self.newer.is_some() { "upsert_newer" } else { "upsert" };
+        let core = self.table.core();
+        let of = |error: Error| error.with_operation(operation, core.name());
+        let item = self.item.map_err(of)?;
+        let key = core.key_of(&item);
+        let condition = self.newer.map(|field| newer(field, &item)).transpose().map_err(of)?;
+        let changes = whole(core, item);
+        let write = Write {
+            table: core,
+            operation,
+            key: key.clone(),
+            expect: Expect::Any,
+            keyed: None,
+            conditional: condition.is_some(),
+        };
+        let settled = write
+            .settle(|attempt| {
+                stamped::update(core, &key, attempt, changes.clone(), condition.as_ref(), ReturnValue::AllNew)
+            })
+            .await?;
+        Ok(Written::new(settled, core.format()))
+    }
+}
+
+/// That the stored field is absent or smaller than the item's own.
+fn newer(field: &'static str, item: &RawItem) -> Result<Node, Error> {
+    let Some(value) = item.get(field) else {
+        return Err(Error::invalid(format!(
+            "the item has no `{field}`, by which `upsert_newer` tells the newer one; give it a value"
+        )));
+    };
+    let path = RawPath::from(field);
+    Ok(Node::not_exists(path.clone()).or(Node::less_than(path, value.clone())))
+}
+
+/// Sets every attribute that the item has, and removes those of its type that it hasn't. A tombstone comes to life.
+fn whole(core: &Core, item: RawItem) -> Changes {
+    let schema = core.schema();
+    let mut changes = Changes::new();
+    for attribute in schema.known_attributes() {
+        if !item.contains_key(attribute.name()) && attribute.name() != core.format().version {
+            changes.remove_raw(RawPath::from(attribute.name()));
+        }
+        for alias in attribute.alias_names().iter().filter(|alias| !item.contains_key(**alias)) {
+            changes.remove_raw(RawPath::from(*alias));
+        }
+    }
+    for (name, value) in item {
+        if name != schema.partition_key_name() && Some(name.as_str()) != schema.sort_key_name() {
+            changes.set_raw(RawPath::from(name), value);
+        }
+    }
+    changes.remove_raw(RawPath::from(core.format().stamp.tombstone.clone()));
+    changes
+}
+
+impl<T> fmt::Debug for Upsert<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upsert").field("table", &self.table).field("newer", &self.newer).finish_non_exhaustive()
+    }
+}

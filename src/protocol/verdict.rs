@@ -1,0 +1,108 @@
+//! The verdict: what is certain when an attempt has failed its condition.
+//!
+//! One pure function. Its rows are in the order in which they decide; the model checker runs them as they stand.
+
+use super::call::Call;
+use super::guard::{Expect, Guard};
+use super::log::{History, Seen, Version, WriteId};
+use super::rules::{Rule, in_force};
+
+/// What is certain about a call after an attempt of it failed its condition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Verdict {
+    /// The call's effect is in the table, exactly once.
+    Replayed,
+    /// The effect is not in the table so far, and the call is at an end.
+    Refused(Refusal),
+    /// The effect is not in the table so far, and the call goes on behind another guard, or with an id above this one.
+    Again { guard: Guard, above: Option<WriteId> },
+    /// None of these can be told.
+    Unknown,
+}
+
+/// Why a call is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Refusal {
+    AlreadyExists,
+    NotFound,
+    /// Deleted already, which is what the call wanted.
+    Gone,
+    VersionConflict,
+    /// The idempotency key was used with other content.
+    KeyReused,
+    /// The caller's own condition does not hold.
+    Condition,
+    /// The stored log or version can't be used.
+    Unusable,
+}
+
+/// Judges the item that came back with a failed condition.
+pub(crate) fn judge(call: &Call, seen: Option<&Seen>) -> Verdict {
+    let suspicious = call.suspicious && in_force(Rule::Suspicion);
+    let refused_or_unknown = |refusal| if suspicious { Verdict::Unknown } else { Verdict::Refused(refusal) };
+
+    // No item, not even a tombstone: nothing is left that could tell what earlier attempts did.
+    let Some(seen) = seen else {
+        return match call.expect {
+            Expect::Gone | Expect::Buried => Verdict::Refused(Refusal::Gone),
+            Expect::Absent | Expect::Any if !suspicious => Verdict::Again { guard: call.expect.guard(), above: None },
+            _ => refused_or_unknown(Refusal::NotFound),
+        };
+    };
+    if seen.history == History::Unreadable {
+        return refused_or_unknown(Refusal::Unusable);
+    }
+    if let Some(log) = seen.log() {
+        let lane = log.lanes[usize::from(call.lane)];
+        if call.ids().any(|id| log.birth == id || lane.holds(id)) {
+            return Verdict::Replayed;
+        }
+        if let (Some(ours), Some(theirs)) = (call.keyed, log.keyed)
+            && ours.key == theirs.key
+        {
+            return if ours == theirs { Verdict::Replayed } else { Verdict::Refused(Refusal::KeyReused) };
+        }
+        if suspicious {
+            let reborn = log.birth > call.id || call.birth.is_some_and(|birth| birth != log.birth);
+            if (reborn && in_force(Rule::Reborn)) || (lane.may_have_lost(call.id) && in_force(Rule::OlderEntry)) {
+                return Verdict::Unknown;
+            }
+        }
+    } else if suspicious && in_force(Rule::Reborn) {
+        return Verdict::Unknown;
+    }
+
+    // From here on it is certain that no attempt has applied so far.
+    match call.expect {
+        Expect::Absent if !seen.tombstone => return Verdict::Refused(Refusal::AlreadyExists),
+        Expect::Exists | Expect::At { .. } if seen.tombstone => return Verdict::Refused(Refusal::NotFound),
+        Expect::Gone | Expect::Buried if seen.tombstone => return Verdict::Refused(Refusal::Gone),
+        expect if !expect.met_by(seen) => return Verdict::Refused(Refusal::VersionConflict),
+        _ => {}
+    }
+    let Some(guard) = guard_for(call.expect, seen) else {
+        return Verdict::Refused(Refusal::Unusable);
+    };
+    // No attempt with the old id can apply any more, so a greater one may take its place.
+    let newest = seen.log().map(|log| log.birth.max(log.lanes[usize::from(call.lane)].head));
+    let above = newest.filter(|newest| *newest > call.id);
+    if guard != call.guard || above.is_some() || !call.guard.allows(call.id, call.lane, Some(seen)) {
+        return Verdict::Again { guard, above };
+    }
+    // The library's part of the condition holds on this very item, so it was the caller's part that failed.
+    if call.conditional { Verdict::Refused(Refusal::Condition) } else { Verdict::Refused(Refusal::Unusable) }
+}
+
+/// The guard that suits an item as it stands; `None` where its version can't be counted up.
+fn guard_for(expect: Expect, seen: &Seen) -> Option<Guard> {
+    let version = match seen.version {
+        Version::Absent => None,
+        Version::Number(version) if version <= Version::LAST => Some(version),
+        Version::Number(_) | Version::Unusable => return None,
+    };
+    match (seen.log(), expect) {
+        (None, _) => Some(Guard::Adopt { version }),
+        (Some(log), Expect::Absent) => Some(Guard::Revive { version: version?, birth: log.birth }),
+        (Some(_), _) => version.filter(|version| *version > 0).map(|_| expect.guard()),
+    }
+}

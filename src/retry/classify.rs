@@ -1,0 +1,222 @@
+//! What one failed attempt says about the table.
+//!
+//! The rule: an attempt counts as *not applied* only on proof, which is that it never left, or that the service itself
+//! refused it. Everything else may have been applied. A 5xx of DynamoDB is no proof: its request router gives one also when
+//! the storage node's reply was lost (AWS page "Error handling with DynamoDB").
+
+use std::error::Error as StdError;
+use std::io;
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_dynamodb::config::http::HttpResponse;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::RequestId;
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
+use aws_sdk_dynamodb::operation::get_item::GetItemError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+
+use super::Why;
+use crate::call::{RawItem, Reply};
+use crate::error::{Error, ErrorKind};
+
+/// How far an attempt came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Progress {
+    /// The request is made.
+    Preparing,
+    /// Credentials and endpoint are looked up.
+    Identifying,
+    /// The request is signed, and not yet handed to the HTTP client.
+    Signing,
+    /// The HTTP client has it.
+    Departed,
+}
+
+impl From<u8> for Progress {
+    fn from(step: u8) -> Self {
+        match step {
+            0 => Self::Preparing,
+            1 => Self::Identifying,
+            2 => Self::Signing,
+            _ => Self::Departed,
+        }
+    }
+}
+
+/// The errors of the operations that are sent.
+pub(crate) trait OperationError: ProvideErrorMetadata + StdError + Send + Sync + 'static {
+    /// Whether a broken success is still a success. A read that can't be read isn't.
+    const SUCCESS_NEEDS_NO_BODY: bool = true;
+
+    /// The item that failed the condition, if that is what happened.
+    fn into_item(self) -> Option<RawItem>;
+}
+
+/// Draws the conclusion from a failed attempt.
+pub(crate) fn classify<E: OperationError>(
+    error: SdkError<E, HttpResponse>,
+    progress: Progress,
+    now: SystemTime,
+) -> Reply {
+    if let Some(response) = error.raw_response()
+        && response.status().is_success()
+    {
+        // The service's request id tells its answer from that of a captive portal.
+        return match response.request_id() {
+            Some(_) if E::SUCCESS_NEEDS_NO_BODY => Reply::Done { attributes: None },
+            _ => unanswered(ErrorKind::Service, error),
+        };
+    }
+    match error {
+        SdkError::ServiceError(answer) if refuses(answer.raw()) && answer.err().code() == Some(CONDITION_FAILED) => {
+            Reply::ConditionFailed { item: answer.into_err().into_item() }
+        }
+        SdkError::ServiceError(answer) if refuses(answer.raw()) && answer.err().code().is_some() => {
+            refused(SdkError::ServiceError(answer), now)
+        }
+        // Of the service's making or not, it is no refusal that the service vouches for.
+        SdkError::ServiceError(_) | SdkError::ResponseError(_) => unanswered(ErrorKind::Service, error),
+        _ if progress < Progress::Departed => unsent(error, progress),
+        SdkError::DispatchFailure(_) if is_connect(&error) => {
+            Reply::NotApplied { error: failure(ErrorKind::Unreachable, error), again: Some(Why::Transport) }
+        }
+        SdkError::DispatchFailure(ref failure) if !failure.is_timeout() => unanswered(ErrorKind::Unreachable, error),
+        _ => unanswered(ErrorKind::Timeout, error),
+    }
+}
+
+/// An attempt that the operation's own deadline ended.
+pub(crate) fn cut_off(progress: Progress) -> Reply {
+    let error = Error::of(ErrorKind::Timeout);
+    match progress {
+        Progress::Departed => Reply::Unanswered { error },
+        _ => Reply::NotApplied { error, again: Some(Why::Transport) },
+    }
+}
+
+/// Whether the status is one that DynamoDB refuses with: 400 for nearly all, the others in front of it. Statuses that a
+/// proxy gives after passing the request on (408, 429, 499) are not among them.
+fn refuses(response: &HttpResponse) -> bool {
+    matches!(response.status().as_u16(), 400 | 401 | 403 | 404 | 413)
+}
+
+/// An answer of the service that says no.
+fn refused<E: OperationError>(error: SdkError<E, HttpResponse>, now: SystemTime) -> Reply {
+    let code = error.code().unwrap_or_default();
+    let (kind, again) = match code {
+        "ProvisionedThroughputExceededException"
+        | "ThrottlingException"
+        | "RequestLimitExceeded"
+        | "Throttling"
+        | "RequestThrottled"
+        | "RequestThrottledException"
+        | "TooManyRequestsException"
+        | "SlowDown" => (ErrorKind::Throttled, Some(Why::Throttle)),
+        "TransactionConflictException" | "ReplicatedWriteConflictException" => {
+            (ErrorKind::Contention, Some(Why::Conflict))
+        }
+        "ResourceNotFoundException" => (ErrorKind::TableNotFound, None),
+        "AccessDeniedException" | "AccessDenied" => (ErrorKind::AccessDenied, None),
+        "UnrecognizedClientException"
+        | "InvalidClientTokenId"
+        | "MissingAuthenticationToken"
+        | "MissingAuthenticationTokenException"
+        | "IncompleteSignature"
+        | "IncompleteSignatureException"
+        | "InvalidSignatureException"
+        | "SignatureDoesNotMatch"
+        | "AuthFailure"
+        | "ExpiredToken"
+        | "ExpiredTokenException"
+        | "RequestExpired"
+        | "RequestTimeTooSkewed" => (ErrorKind::Credentials, None),
+        // The service gave up on reading the request, or so it says.
+        "RequestTimeout" | "RequestTimeoutException" => return unanswered(ErrorKind::Timeout, error),
+        _ => (ErrorKind::Rejected, None),
+    };
+    let again = again.or_else(|| is_skewed(&error, now).then_some(Why::Transport));
+    Reply::NotApplied { error: failure(kind, error), again }
+}
+
+/// Whether a refusal may come from this machine's clock. The SDK has then learned the service's time from the answer, and
+/// signs the next attempt by it.
+fn is_skewed<E: OperationError>(error: &SdkError<E, HttpResponse>, now: SystemTime) -> bool {
+    let date = || {
+        let date = error.raw_response()?.headers().get("date")?;
+        SystemTime::try_from(DateTime::from_str(date, Format::HttpDate).ok()?).ok()
+    };
+    // As in `service_clock_skew` of aws-runtime, whose classifier only the SDK's own retries ask.
+    const SKEW_CODES: [&str; 5] = [
+        "InvalidSignatureException",
+        "SignatureDoesNotMatch",
+        "AuthFailure",
+        "RequestTimeTooSkewed",
+        "AccessDeniedException",
+    ];
+    const THRESHOLD: Duration = Duration::from_secs(4 * 60);
+    error.code().is_some_and(|code| SKEW_CODES.contains(&code))
+        && date().is_some_and(|date| {
+            let ahead = date.duration_since(now).or_else(|_| now.duration_since(date)).unwrap_or_default();
+            ahead > THRESHOLD
+        })
+}
+
+/// A failure before the request was handed to the HTTP client.
+fn unsent<E: OperationError>(error: SdkError<E, HttpResponse>, progress: Progress) -> Reply {
+    let (kind, again) = match (&error, progress) {
+        (SdkError::TimeoutError(_), _) => (ErrorKind::Timeout, Some(Why::Transport)),
+        (SdkError::DispatchFailure(_), Progress::Identifying) => (ErrorKind::Credentials, None),
+        _ => (ErrorKind::Invalid, None),
+    };
+    Reply::NotApplied { error: failure(kind, error), again }
+}
+
+/// Whether the failure was in making the connection, so that nothing went over it.
+fn is_connect(error: &(dyn StdError + 'static)) -> bool {
+    let by_hyper = error.downcast_ref::<hyper_util::client::legacy::Error>().is_some_and(|e| e.is_connect());
+    // For clients that are not hyper's: only a connection that is still being made can be refused.
+    let refused = |e: &io::Error| e.kind() == io::ErrorKind::ConnectionRefused;
+    by_hyper || error.downcast_ref().is_some_and(refused) || error.source().is_some_and(is_connect)
+}
+
+fn unanswered<E: OperationError>(kind: ErrorKind, error: SdkError<E, HttpResponse>) -> Reply {
+    Reply::Unanswered { error: failure(kind, error) }
+}
+
+fn failure<E: OperationError>(kind: ErrorKind, error: SdkError<E, HttpResponse>) -> Error {
+    let failure = Error::of(kind);
+    match error.code() {
+        Some(code) => failure.with_code(code),
+        None => failure,
+    }
+    .with_source(error)
+}
+
+macro_rules! conditional_write_errors {
+    ($($error:ident),*) => {$(
+        impl OperationError for $error {
+            fn into_item(self) -> Option<RawItem> {
+                match self {
+                    Self::ConditionalCheckFailedException(failed) => failed.item,
+                    _ => None,
+                }
+            }
+        }
+    )*};
+}
+
+conditional_write_errors!(PutItemError, UpdateItemError, DeleteItemError);
+
+impl OperationError for GetItemError {
+    const SUCCESS_NEEDS_NO_BODY: bool = false;
+
+    fn into_item(self) -> Option<RawItem> {
+        None
+    }
+}
+
+const CONDITION_FAILED: &str = "ConditionalCheckFailedException";

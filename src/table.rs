@@ -1,0 +1,216 @@
+//! A table of one type of item, and the verbs on it.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::client::Waiters;
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+};
+
+use crate::error::{Error, ErrorKind};
+use crate::expr::{Ordered, Path};
+use crate::format::Format;
+use crate::item::{Item, RawItem, Schema};
+use crate::key::IntoKey;
+use crate::op::delete::Delete;
+use crate::op::get::Get;
+use crate::op::insert::Insert;
+use crate::op::modify::{Decision, Modify};
+use crate::op::save::Save;
+use crate::op::update::Update;
+use crate::op::upsert::Upsert;
+use crate::store::Store;
+use crate::versioned::Changed;
+
+/// A table of items of one type. Cheap to clone, and made by [`Store::table`].
+///
+/// Each verb returns a builder that ends in `.send().await`.
+pub struct Table<T> {
+    core: Arc<Core>,
+    of: PhantomData<fn() -> T>,
+}
+
+/// What the verbs need of a table, whatever its type.
+#[derive(Debug)]
+pub(crate) struct Core {
+    store: Store,
+    name: String,
+    schema: Schema,
+    format: Format,
+}
+
+/// How long a new table may take to become active.
+const UNTIL_ACTIVE: Duration = Duration::from_secs(120);
+
+impl<T: Item> Table<T> {
+    pub(crate) fn new(store: Store, name: String, schema: Schema, format: Format) -> Self {
+        Self { core: Arc::new(Core { store, name, schema, format }), of: PhantomData }
+    }
+
+    /// The table's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.core.name
+    }
+
+    /// Reads the item with this key. See [`Get`].
+    pub fn get(&self, key: impl IntoKey<T::Key>) -> Get<T> {
+        Get::new(self.clone(), key.into_key())
+    }
+
+    /// Inserts the item if no item has its key. See [`Insert`].
+    #[doc(alias = "put")]
+    #[doc(alias = "put_item")]
+    #[doc(alias = "create")]
+    #[doc(alias = "if_not_exists")]
+    #[doc(alias = "attribute_not_exists")]
+    pub fn insert(&self, item: &T) -> Insert<T> {
+        Insert::new(self.clone(), item)
+    }
+
+    /// Writes the item, whether or not its key has one. See [`Upsert`].
+    #[doc(alias = "put")]
+    #[doc(alias = "put_item")]
+    #[doc(alias = "replace")]
+    pub fn upsert(&self, item: &T) -> Upsert<T> {
+        Upsert::new(self.clone(), item)
+    }
+
+    /// Writes the item unless the stored one's field is as great or greater: for feeds with an order of their own, such as
+    /// a revision or the time of an event. See [`Upsert`].
+    #[doc(alias = "put_if_newer")]
+    pub fn upsert_newer<V: Ordered>(&self, item: &T, by: Path<T, V>) -> Upsert<T> {
+        Upsert::new(self.clone(), item).newer(by)
+    }
+
+    /// Changes parts of the item with this key, without reading it. See [`Update`].
+    #[doc(alias = "update_item")]
+    #[doc(alias = "increment")]
+    #[doc(alias = "counter")]
+    pub fn update(&self, key: impl IntoKey<T::Key>) -> Update<T> {
+        Update::new(self.clone(), key.into_key())
+    }
+
+    /// Writes what was changed in an item, if it is still as it was read. See [`Save`].
+    #[doc(alias = "compare_and_swap")]
+    #[doc(alias = "put_item")]
+    #[doc(alias = "optimistic_lock")]
+    pub fn save(&self, item: Changed<T>) -> Save<T> {
+        Save::new(self.clone(), item)
+    }
+
+    /// Reads an item, changes it, and writes what was changed, again for as long as others are faster. See [`Modify`].
+    #[doc(alias = "read_modify_write")]
+    #[doc(alias = "compare_and_swap")]
+    pub fn modify<F, R>(&self, key: impl IntoKey<T::Key>, change: F) -> Modify<T, F>
+    where
+        F: FnMut(&mut T) -> R,
+        R: Decision,
+    {
+        Modify::new(self.clone(), key.into_key(), change)
+    }
+
+    /// Deletes the item with this key, if there is one. See [`Delete`].
+    #[doc(alias = "delete_item")]
+    #[doc(alias = "remove")]
+    pub fn delete(&self, key: impl IntoKey<T::Key>) -> Delete<T> {
+        Delete::new(self.clone(), key.into_key())
+    }
+
+    /// Creates the table with on-demand billing where it doesn't exist, and waits until it is active.
+    ///
+    /// For tests and local work; a production table wants its infrastructure as code.
+    ///
+    /// # Errors
+    ///
+    /// What `CreateTable` and `DescribeTable` answer, and [`Timeout`](ErrorKind::Timeout) where the table isn't active
+    /// within two minutes.
+    pub async fn create_if_missing(&self) -> Result<(), Error> {
+        let client = self.core.store.sdk();
+        let schema = &self.core.schema;
+        let types = <T::Key as crate::key::Key>::TYPES;
+        let names = std::iter::once(schema.partition_key_name()).chain(schema.sort_key_name());
+        let mut request = client.create_table().table_name(&self.core.name).billing_mode(BillingMode::PayPerRequest);
+        for ((name, attribute_type), key_type) in names.zip(types).zip([KeyType::Hash, KeyType::Range]) {
+            let definition = AttributeDefinition::builder()
+                .attribute_name(name)
+                .attribute_type(ScalarAttributeType::from(*attribute_type))
+                .build();
+            let element = KeySchemaElement::builder().attribute_name(name).key_type(key_type).build();
+            request = request
+                .attribute_definitions(crate::op::stamped::built(definition)?)
+                .key_schema(crate::op::stamped::built(element)?);
+        }
+        let failed = |error: Error| error.with_operation("create_if_missing", &self.core.name);
+        match request.send().await {
+            Err(error) if error.code() != Some("ResourceInUseException") => {
+                return Err(failed(Error::new(ErrorKind::Rejected, "the table could not be created").with_source(error)));
+            }
+            _ => {}
+        }
+        client.wait_until_table_exists().table_name(&self.core.name).wait(UNTIL_ACTIVE).await.map_err(|error| {
+            failed(Error::new(ErrorKind::Timeout, "the table did not become active").with_source(error))
+        })?;
+        Ok(())
+    }
+
+    pub(crate) fn core(&self) -> &Core {
+        &self.core
+    }
+}
+
+impl Core {
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    pub(crate) fn format(&self) -> &Format {
+        &self.format
+    }
+
+    /// The key attributes of a whole item.
+    pub(crate) fn key_of(&self, item: &RawItem) -> RawItem {
+        let names = std::iter::once(self.schema.partition_key_name()).chain(self.schema.sort_key_name());
+        names.filter_map(|name| item.get(name).map(|value| (name.to_owned(), value.clone()))).collect()
+    }
+
+    /// A number for the item with this key, the same in all calls on it within this process. Should two items ever share
+    /// one, their calls wait for each other.
+    pub(crate) fn hash(&self, item: &RawItem) -> u64 {
+        let mut hasher = std::hash::DefaultHasher::new();
+        self.name.hash(&mut hasher);
+        for name in std::iter::once(self.schema.partition_key_name()).chain(self.schema.sort_key_name()) {
+            match item.get(name) {
+                Some(AttributeValue::S(value) | AttributeValue::N(value)) => value.hash(&mut hasher),
+                Some(AttributeValue::B(value)) => value.as_ref().hash(&mut hasher),
+                _ => {}
+            }
+        }
+        hasher.finish()
+    }
+}
+
+impl<T> Clone for Table<T> {
+    fn clone(&self) -> Self {
+        Self { core: Arc::clone(&self.core), of: PhantomData }
+    }
+}
+
+impl<T> fmt::Debug for Table<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Table").field("name", &self.core.name).finish_non_exhaustive()
+    }
+}

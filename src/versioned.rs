@@ -1,0 +1,176 @@
+//! An item as read, with the version that it had.
+
+use std::fmt;
+use std::ops::Deref;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use uuid::Uuid;
+
+use crate::error::Error;
+use crate::item::{Item, RawItem, image};
+use crate::protocol::guard::{Birth, Expect};
+use crate::protocol::log::WriteId;
+
+/// An item as it was read, and the version it had then.
+///
+/// Dereferences to the item. To change it, see [`with`](Versioned::with).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Versioned<T> {
+    item: T,
+    etag: Etag,
+}
+
+/// An item as it was read, and as it is to be: what [`Table::save`](crate::Table::save) takes.
+pub struct Changed<T> {
+    /// The item as it serialised before the change; a failure is kept for `send`.
+    pub(crate) before: Result<RawItem, Error>,
+    pub(crate) after: T,
+    pub(crate) etag: Etag,
+}
+
+/// The version and the birth of an item, by which a later write can tell that it is still the one that was read.
+///
+/// Its text form (`Display`, `FromStr`, serde) is opaque and fits an HTTP `ETag` or `If-Match` header. A bare version number
+/// is accepted too ([`Etag::from`]); it is weaker, since an item that was deleted and made again can have the same version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Etag {
+    version: u64,
+    birth: Birth,
+}
+
+impl<T> Versioned<T> {
+    pub(crate) fn new(item: T, etag: Etag) -> Self {
+        Self { item, etag }
+    }
+
+    /// The item's version: 1 at its insert, one more at each write. An item that another program wrote may have none: 0.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.etag.version
+    }
+
+    /// The item's version and birth.
+    #[must_use]
+    pub fn etag(&self) -> Etag {
+        self.etag
+    }
+
+    /// The item itself.
+    #[must_use]
+    pub fn into_inner(self) -> T {
+        self.item
+    }
+
+    /// Changes the item, for [`Table::save`](crate::Table::save).
+    ///
+    /// ```
+    /// use dynamo_once::{Changed, Item, Versioned};
+    ///
+    /// #[derive(serde::Serialize, serde::Deserialize, Item)]
+    /// struct Account {
+    ///     #[item(partition_key)]
+    ///     id: String,
+    ///     owner: String,
+    /// }
+    ///
+    /// fn rename(found: Versioned<Account>) -> Changed<Account> {
+    ///     found.with(|account| account.owner = "eve".into())
+    /// }
+    /// ```
+    #[must_use]
+    pub fn with(self, change: impl FnOnce(&mut T)) -> Changed<T>
+    where
+        T: Item,
+    {
+        let before = image(&self.item);
+        let mut after = self.item;
+        change(&mut after);
+        Changed { before, after, etag: self.etag }
+    }
+}
+
+impl<T> Deref for Versioned<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.item
+    }
+}
+
+impl<T> fmt::Debug for Changed<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Changed").field("etag", &self.etag).finish_non_exhaustive()
+    }
+}
+
+impl Etag {
+    pub(crate) fn new(version: u64, birth: Birth) -> Self {
+        Self { version, birth }
+    }
+
+    /// The version.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    pub(crate) fn birth(&self) -> Birth {
+        self.birth
+    }
+
+    /// What a call at this etag expects.
+    pub(crate) fn expect(self) -> Expect {
+        Expect::At { version: self.version, birth: self.birth }
+    }
+}
+
+impl From<u64> for Etag {
+    fn from(version: u64) -> Self {
+        Self { version, birth: Birth::Any }
+    }
+}
+
+impl fmt::Display for Etag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.birth {
+            Birth::Any => write!(f, "{}", self.version),
+            Birth::Foreign => write!(f, "{}-unmanaged", self.version),
+            Birth::Known(birth) => write!(f, "{}-{}", self.version, birth.uuid().simple()),
+        }
+    }
+}
+
+impl FromStr for Etag {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let (version, birth) = match text.split_once('-') {
+            None => (text, Some(Birth::Any)),
+            Some((version, "unmanaged")) => (version, Some(Birth::Foreign)),
+            Some((version, birth)) => {
+                let birth = (birth.len() == 32).then(|| Uuid::try_parse(birth).ok()).flatten();
+                (version, birth.map(|birth| Birth::Known(WriteId(birth.as_u128()))))
+            }
+        };
+        // `u64::from_str` takes a leading plus sign; an etag has one form only.
+        let version = version.parse().ok().filter(|_| version.bytes().all(|byte| byte.is_ascii_digit()));
+        match (version, birth) {
+            (Some(version), Some(birth)) => Ok(Self { version, birth }),
+            _ => Err(Error::invalid("this is no etag: take it from `Versioned::etag`, or give a version number")),
+        }
+    }
+}
+
+impl Serialize for Etag {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Etag {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}

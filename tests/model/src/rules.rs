@@ -1,0 +1,54 @@
+//! Stands in the place of the library's `protocol/rules.rs`: the same names, fewer lanes, and each rule can be taken away.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// Two lanes are enough for calls that share one and calls that don't.
+pub(crate) const LANES: usize = 2;
+
+/// A rule of the protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+#[non_exhaustive]
+pub enum Rule {
+    /// An attempt requires that its id is greater than the newest on its lane.
+    LaneOrder = 1,
+    /// A suspicious id below the older entry of a full lane may have been pushed out of it.
+    OlderEntry,
+    /// An attempt requires that the item was born before its call.
+    BirthClause,
+    /// A suspicious call on a reborn item, or one whose log is gone, proves nothing.
+    Reborn,
+    /// A suspicious call is fenced before it is refused.
+    Fence,
+    /// The item as it was before the fence is judged again.
+    PreImage,
+    /// A call that may have applied unseen is treated with suspicion.
+    Suspicion,
+    /// An unknown outcome is finished by its own request only.
+    FrozenFinish,
+}
+
+impl Rule {
+    /// Every rule.
+    pub const ALL: [Self; 8] = [
+        Self::LaneOrder,
+        Self::OlderEntry,
+        Self::BirthClause,
+        Self::Reborn,
+        Self::Fence,
+        Self::PreImage,
+        Self::Suspicion,
+        Self::FrozenFinish,
+    ];
+}
+
+static TAKEN_AWAY: AtomicU8 = AtomicU8::new(0);
+
+/// Takes one rule away from every search in this process, or none.
+pub(crate) fn take_away(rule: Option<Rule>) {
+    TAKEN_AWAY.store(rule.map_or(0, |rule| rule as u8), Ordering::SeqCst);
+}
+
+pub(crate) fn in_force(rule: Rule) -> bool {
+    TAKEN_AWAY.load(Ordering::Relaxed) != rule as u8
+}

@@ -1,0 +1,174 @@
+//! Which searches make up a scope, and running them.
+
+use std::fmt;
+
+use stateright::{Checker, Model};
+
+use crate::protocol::log::KeyStamp;
+use crate::protocol::rules::{Rule, take_away};
+use crate::search::{Clocks, Does, Search, Start, Verb, Wants};
+
+/// How much is searched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Scope {
+    /// Pairs of calls; seconds.
+    Small,
+    /// Pairs with more attempts, takers of unknown outcomes, and triples; minutes.
+    Large,
+}
+
+/// What a scope showed.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Finding {
+    /// How many searches ran.
+    pub searches: usize,
+    /// How many distinct states they visited.
+    pub states: usize,
+    /// The first broken property, with the path to it.
+    pub violation: Option<String>,
+}
+
+const KEY: KeyStamp = KeyStamp { key: [1; 8], content: [1; 8] };
+const OTHER_CONTENT: KeyStamp = KeyStamp { key: [1; 8], content: [2; 8] };
+
+const fn verb(name: &'static str, expect: Wants, effect: Does, keyed: Option<KeyStamp>, only_if: Option<u8>) -> Verb {
+    Verb { name, expect, effect, keyed, only_if }
+}
+
+const INSERT: Verb = verb("insert", Wants::Absent, Does::Write, None, None);
+const KEYED: Verb = verb("insert keyed", Wants::Absent, Does::Write, Some(KEY), None);
+const KEYED_OTHER: Verb = verb("insert keyed, other content", Wants::Absent, Does::Write, Some(OTHER_CONTENT), None);
+const UPSERT: Verb = verb("upsert", Wants::Any, Does::Write, None, None);
+const UPDATE: Verb = verb("update", Wants::Exists, Does::Write, None, None);
+const UPDATE_IF: Verb = verb("update if", Wants::Exists, Does::Write, None, Some(1));
+const UPDATE_IF_0: Verb = verb("update if unchanged", Wants::Exists, Does::Write, None, Some(0));
+const SAVE: Verb = verb("save", Wants::AsRead, Does::Write, None, None);
+const UPDATE_AT: Verb = verb("update at a bare version", Wants::BareVersion, Does::Write, None, None);
+const DELETE: Verb = verb("delete", Wants::Deleted, Does::Delete, None, None);
+const DELETE_AT: Verb = verb("delete at", Wants::AsRead, Does::Delete, None, None);
+
+const VERBS: [Verb; 11] =
+    [INSERT, KEYED, KEYED_OTHER, UPSERT, UPDATE, UPDATE_IF, UPDATE_IF_0, SAVE, UPDATE_AT, DELETE, DELETE_AT];
+const STARTS: [Start; 4] = [Start::Nothing, Start::Item, Start::Foreign, Start::Tombstone];
+
+/// Runs a scope, with one rule taken away or with all of them, and stops at the first violation.
+#[must_use]
+pub fn check(scope: Scope, without: Option<Rule>) -> Finding {
+    take_away(without);
+    let mut finding = Finding::default();
+    for search in searches(scope) {
+        let description = search.to_string();
+        let checker = search.checker().threads(2).spawn_bfs().join();
+        if std::env::var_os("MODEL_TRACE").is_some() { eprintln!("{} {description}", checker.unique_state_count()); }
+        finding.searches += 1;
+        finding.states += checker.unique_state_count();
+        if let Some((property, path)) = checker.discoveries().into_iter().next() {
+            let steps: Vec<_> = path.into_vec().iter().map(|(state, action)| format!("\n  {state}{action:?}")).collect();
+            finding.violation = Some(format!("{description}\n  broken: {property}{}", steps.concat()));
+            break;
+        }
+    }
+    take_away(None);
+    finding
+}
+
+/// What a call of a scope meets besides other calls.
+#[derive(Debug, Clone, Copy)]
+struct Weather {
+    attempts: u8,
+    foreign_puts: u8,
+    expiries: u8,
+    takers: u8,
+}
+
+const CALM: Weather = Weather { attempts: 2, foreign_puts: 0, expiries: 0, takers: 0 };
+const PATIENT: Weather = Weather { attempts: 3, ..CALM };
+const TAKEN_UP: Weather = Weather { takers: 2, ..CALM };
+const FOREIGN: Weather = Weather { foreign_puts: 1, ..CALM };
+const EXPIRING: Weather = Weather { expiries: 1, ..CALM };
+
+const SKEWED: [Clocks; 2] = [Clocks::Ranks([1, 3, 0]), Clocks::Ranks([3, 1, 0])];
+
+fn searches(scope: Scope) -> Vec<Search> {
+    let singles: Vec<_> = VERBS.iter().map(|&verb| vec![(verb, 0)]).collect();
+    let mut all = Vec::new();
+    for weather in [PATIENT, TAKEN_UP, FOREIGN, EXPIRING] {
+        all.extend(with(&singles, weather, &[Clocks::Agree, SKEWED[0]]));
+    }
+    match scope {
+        Scope::Small => {
+            all.extend(with(&pairs([0, 0]), CALM, &[Clocks::Agree, SKEWED[0]]));
+        }
+        Scope::Large => {
+            all.extend(with(&singles, Weather { attempts: 3, ..TAKEN_UP }, &[Clocks::Agree, SKEWED[0]]));
+            all.extend(with(&pairs([0, 0]), Weather { takers: 1, ..CALM }, &[Clocks::Agree]));
+            for lanes in [[0, 0], [0, 1]] {
+                all.extend(with(&pairs(lanes), PATIENT, &[Clocks::Agree, SKEWED[0], SKEWED[1]]));
+                for weather in [FOREIGN, EXPIRING] {
+                    all.extend(with(&pairs(lanes), weather, &[Clocks::Agree, SKEWED[1]]));
+                }
+            }
+            all.extend(with(&triples(), CALM, &[Clocks::Agree]));
+        }
+    }
+    all
+}
+
+fn pairs(lanes: [u8; 2]) -> Vec<Vec<(Verb, u8)>> {
+    let mut pairs = Vec::new();
+    for (index, &first) in VERBS.iter().enumerate() {
+        pairs.extend(VERBS[index..].iter().map(|&second| vec![(first, lanes[0]), (second, lanes[1])]));
+    }
+    pairs
+}
+
+fn triples() -> Vec<Vec<(Verb, u8)>> {
+    const VERBS: [Verb; 6] = [INSERT, UPSERT, UPDATE, UPDATE_IF, SAVE, DELETE];
+    let mut triples = Vec::new();
+    for (index, &first) in VERBS.iter().enumerate() {
+        for (next, &second) in VERBS.iter().enumerate().skip(index) {
+            triples.extend(VERBS[next..].iter().map(|&third| vec![(first, 0), (second, 0), (third, 0)]));
+        }
+    }
+    triples
+}
+
+fn with(scripts: &[Vec<(Verb, u8)>], weather: Weather, clocks: &[Clocks]) -> Vec<Search> {
+    let Weather { attempts, foreign_puts, expiries, takers } = weather;
+    let mut all = Vec::new();
+    for calls in scripts {
+        for start in STARTS {
+            for &clocks in clocks {
+                for tombstones in [true, false] {
+                    if start != Start::Tombstone || tombstones {
+                        let calls = calls.clone();
+                        all.push(Search { calls, start, clocks, tombstones, attempts, foreign_puts, expiries, takers });
+                    }
+                }
+            }
+        }
+    }
+    all
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} searches, {} states, ", self.searches, self.states)?;
+        match &self.violation {
+            None => write!(f, "no violation"),
+            Some(violation) => write!(f, "{violation}"),
+        }
+    }
+}
+
+impl fmt::Display for Search {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (verb, lane) in &self.calls {
+            write!(f, "{} on lane {lane}, ", verb.name)?;
+        }
+        write!(f, "from {:?}, {:?}, tombstones {}", self.start, self.clocks, self.tombstones)?;
+        write!(f, ", {} attempts, {} foreign, {} expiries, {} takers", self.attempts, self.foreign_puts, self.expiries, self.takers)
+    }
+}
