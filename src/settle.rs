@@ -136,8 +136,10 @@ impl<R: FnMut(&Attempt) -> Result<Request, Error>> Run<'_, R> {
             Reply::ConditionFailed { item } => {
                 self.item = item;
                 let seen = self.item.as_ref().map(|item| write.table.format().read(item));
+                let was_fencing = self.call.is_fencing();
                 let step = self.call.condition_failed(seen.as_ref());
-                if matches!(step, Step::Settled(_)) || self.call.is_fencing() {
+                let first_fence = self.call.is_fencing() && !was_fencing;
+                if matches!(step, Step::Settled(_)) || first_fence {
                     return step;
                 }
                 match self.retry.step_aside() {
