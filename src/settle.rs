@@ -1,5 +1,7 @@
 //! The one loop that takes a write from its first attempt to a proved outcome.
 
+use std::time::SystemTime;
+
 use tracing::Instrument as _;
 
 use crate::call::{Outgoing, Reply, Request};
@@ -26,6 +28,8 @@ pub(crate) struct Write<'t> {
     pub(crate) keyed: Option<KeyStamp>,
     /// Whether the verb's requests carry conditions of the caller's.
     pub(crate) conditional: bool,
+    /// When the operation began, where this write is not its first part.
+    pub(crate) since: Option<SystemTime>,
 }
 
 /// A write that is in the table.
@@ -49,7 +53,7 @@ impl Write<'_> {
         R: FnMut(&Attempt) -> Result<Request, Error>,
     {
         let store = self.table.store();
-        let retry = store.caller().begin();
+        let retry = store.caller().begin_at(self.since.unwrap_or_else(|| store.now()));
         let Some(lease) = retry.within(store.lanes().lease(self.table.hash(&self.key), store.now())).await else {
             let error = Error::new(ErrorKind::Timeout, "earlier calls on the item took all the time there was");
             return Err(retry.report(error.with_operation(self.operation, self.table.name())).with_limit(Limit::Deadline));
