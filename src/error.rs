@@ -441,6 +441,7 @@ mod tests {
     use std::error::Error as _;
 
     use super::*;
+    use crate::stamp::StampNames;
 
     const _: () = {
         assert!(size_of::<Error>() == size_of::<usize>());
@@ -477,7 +478,8 @@ mod tests {
     #[test]
     fn neither_display_nor_debug_shows_contents_or_repeats_the_source() {
         let item = HashMap::from([("owner".to_owned(), AttributeValue::S("eve".to_owned()))]);
-        let error = Error::of(ErrorKind::AlreadyExists).with_current(item).with_source("the cause");
+        let format = Format { stamp: StampNames::new("_w").into(), version: "version" };
+        let error = Error::of(ErrorKind::AlreadyExists).with_current(item, format).with_source("the cause");
         assert!(!format!("{error} {error:?}").contains("eve"));
         assert!(!error.to_string().contains("the cause"));
         assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("the cause"));

@@ -1,4 +1,55 @@
 //! Writes to DynamoDB that happen exactly once.
+//!
+//! When the reply to a conditional write is lost, every retry meets the write's own first attempt, and the caller is told
+//! "already exists" or "conflict" by itself; a counter counts twice. This crate leaves a small stamp on each item, by which a
+//! retry recognises its own write. Each call ends in exactly one of these:
+//!
+//! | outcome | means |
+//! |---|---|
+//! | [`Outcome::Applied`] | the effect is in the table exactly once; the reply came the ordinary way |
+//! | [`Outcome::Replayed`] | the same, found out from the stored stamp |
+//! | refused: [`Error::is_refused`] | the effect is not in the table, and no attempt under way can put it there; the error brings the item along |
+//! | not applied: another [`ErrorKind`] | gave up, and nothing of it can have reached the table |
+//! | [`ErrorKind::OutcomeUnknown`] | none of these could be proved; never reported as one of them |
+//!
+//! A [`Store`] is made of the SDK's configuration, a [`Table`] of an [`Item`] type, and each verb ends in `.send().await`:
+//!
+//! ```
+//! use dynamo_once::{Item, Store, testing::Embedded};
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Serialize, Deserialize, Item)]
+//! #[item(table = "accounts")]
+//! struct Account {
+//!     #[item(partition_key)]
+//!     id: String,
+//!     balance: i64,
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let engine = Embedded::start().await; // or: aws_config::load_defaults(..)
+//! let accounts = Store::new(engine.config().build()).table::<Account>();
+//! # accounts.create_if_missing().await?;
+//! accounts.insert(&Account { id: "acc-1".into(), balance: 100 }).send().await?;
+//!
+//! let f = Account::FIELDS;
+//! accounts.update("acc-1").add(f.balance, -10).when(f.balance.ge(10)).send().await?;
+//! accounts.modify("acc-1", |account| account.balance *= 2).send().await?;
+//! assert_eq!(accounts.get("acc-1").send().await?.expect("is there").balance, 180);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Layers
+//!
+//! Each module imports from lower ones only. From the bottom: `error`, `value`, `key`, `item`, `expr`, `protocol`, `stamp`,
+//! `format`, `versioned` (no async, no network); `retry`; `call` (the only place that sends) and `lanes`; `settle` (the one loop
+//! that takes a write to its outcome); `written` and `op`, a file for each verb; `table` and `store`.
+//!
+//! # Features
+//!
+//! `derive` (default), `uuid`, `test-util`, `embedded`; the README says what each brings.
 
 mod call;
 mod error;
@@ -50,6 +101,10 @@ pub mod __private {
     pub use crate::expr::encode;
     pub use crate::key::assert_key;
 }
+
+#[doc = include_str!("../README.md")]
+#[cfg(doctest)]
+struct Readme;
 
 #[cfg(test)]
 extern crate self as dynamo_once;

@@ -1,5 +1,9 @@
 //! The one loop that takes a write from its first attempt to a proved outcome.
 
+use std::time::SystemTime;
+
+use tracing::Instrument as _;
+
 use crate::call::{Outgoing, Reply, Request};
 use crate::error::{Error, ErrorKind, Limit};
 use crate::item::RawItem;
@@ -11,6 +15,7 @@ use crate::protocol::log::{KeyStamp, WriteId};
 use crate::protocol::verdict::Refusal;
 use crate::retry::{Retry, Why};
 use crate::table::Core;
+use crate::trace;
 
 /// What a verb asks of the loop.
 #[derive(Debug)]
@@ -23,6 +28,8 @@ pub(crate) struct Write<'t> {
     pub(crate) keyed: Option<KeyStamp>,
     /// Whether the verb's requests carry conditions of the caller's.
     pub(crate) conditional: bool,
+    /// When the operation began, where this write is not its first part.
+    pub(crate) since: Option<SystemTime>,
 }
 
 /// A write that is in the table.
@@ -46,7 +53,7 @@ impl Write<'_> {
         R: FnMut(&Attempt) -> Result<Request, Error>,
     {
         let store = self.table.store();
-        let retry = store.caller().begin();
+        let retry = store.caller().begin_at(self.since.unwrap_or_else(|| store.now()));
         let Some(lease) = retry.within(store.lanes().lease(self.table.hash(&self.key), store.now())).await else {
             let error = Error::new(ErrorKind::Timeout, "earlier calls on the item took all the time there was");
             return Err(retry.report(error.with_operation(self.operation, self.table.name())).with_limit(Limit::Deadline));
@@ -54,9 +61,10 @@ impl Write<'_> {
         let Some(id) = store.write_id(self.expect.birth().unwrap_or(WriteId::NIL)) else {
             return Err(self.no_later_id().with_operation(self.operation, self.table.name()));
         };
+        let (operation, table) = (self.operation, self.table.name());
         let call = Call::new(self.expect, self.keyed, lease.lane(), self.conditional, id);
         let run = Run { write: self, call, lease, retry, request, outgoing: None, item: None, failure: None };
-        run.to_the_end().await
+        run.drive().instrument(trace::operation(operation, table)).await
     }
 
     fn no_later_id(&self) -> Error {
@@ -83,7 +91,7 @@ struct Run<'t, R> {
 }
 
 impl<R: FnMut(&Attempt) -> Result<Request, Error>> Run<'_, R> {
-    async fn to_the_end(mut self) -> Result<Settled, Error> {
+    async fn drive(mut self) -> Result<Settled, Error> {
         let mut step = Step::Send;
         loop {
             step = match step {
@@ -165,6 +173,7 @@ impl<R: FnMut(&Attempt) -> Result<Request, Error>> Run<'_, R> {
     }
 
     fn conclude(mut self, outcome: Outcome) -> Result<Settled, Error> {
+        tracing::debug!({ trace::VERDICT } = ?outcome, { trace::WRITE_ID } = %self.call.id.uuid(), "settled");
         if outcome != Outcome::Unknown {
             self.lease.settled();
         }
@@ -206,9 +215,17 @@ pub(crate) async fn read(
     operation: &'static str,
     request: impl Into<Request>,
 ) -> Result<Option<RawItem>, Error> {
+    let span = trace::operation(operation, table.name());
+    read_until_answered(table, operation, Outgoing::new(operation, request)).instrument(span).await
+}
+
+async fn read_until_answered(
+    table: &Core,
+    operation: &'static str,
+    mut outgoing: Outgoing,
+) -> Result<Option<RawItem>, Error> {
     let caller = table.store().caller();
     let mut retry = caller.begin();
-    let mut outgoing = Outgoing::new(operation, request);
     loop {
         let (error, again) = match caller.send(&mut outgoing, &mut retry).await {
             Reply::Done { attributes } => return Ok(attributes),

@@ -1,7 +1,17 @@
-//! The names of the fields in this crate's spans and events. Keys and values of items are never among them.
+//! What is traced: a span for each operation, an event for each attempt and pause, and one for the verdict. Never a key or a
+//! value of an item.
 
+use tracing::Span;
+
+pub(crate) const TABLE: &str = "table";
 pub(crate) const OPERATION: &str = "operation";
 pub(crate) const ATTEMPT: &str = "attempt";
-pub(crate) const OUTCOME: &str = "outcome";
 pub(crate) const DELAY_MS: &str = "delay_ms";
+pub(crate) const OUTCOME: &str = "outcome";
+pub(crate) const VERDICT: &str = "verdict";
 pub(crate) const WRITE_ID: &str = "write_id";
+
+/// The span of one operation.
+pub(crate) fn operation(operation: &'static str, table: &str) -> Span {
+    tracing::debug_span!("dynamo_once", { OPERATION } = operation, { TABLE } = table)
+}

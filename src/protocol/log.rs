@@ -31,6 +31,7 @@ pub(crate) struct Log {
 }
 
 /// An item's history, as far as it can be read.
+#[allow(clippy::large_enum_variant, reason = "one at a time, on the stack, for as long as a verdict takes")]
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum History {
     /// No log: another program wrote the item.

@@ -7,8 +7,8 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, HttpClient
 
 /// A configuration with made-up credentials that sends through `http`.
 pub(super) fn offline(http: impl HttpClient + 'static) -> Builder {
-    // The SDK's retry budget is global to the process and shared by all clients of a region. Clients that meet faults on
-    // purpose would spend it for each other, so each configuration gets a budget of its own.
+    // The SDK's retry budget is global to the process and shared by all clients of a region. Clients that meet faults
+    // on purpose would spend it for each other, so each configuration gets a budget of its own.
     static PARTITIONS: AtomicU64 = AtomicU64::new(0);
     let partition = PARTITIONS.fetch_add(1, Ordering::Relaxed);
 

@@ -83,8 +83,8 @@ impl Embedded {
 
     /// The URL under which the engine listens on this machine, as in `http://127.0.0.1:49152`.
     ///
-    /// The first call opens a free port and starts a thread that serves it, until the engine is dropped. Any credentials and
-    /// any region will do.
+    /// The first call opens a free port and starts a thread that serves it, until the engine is dropped. Any
+    /// credentials and any region will do.
     ///
     /// # Panics
     ///
@@ -101,8 +101,8 @@ impl fmt::Debug for Embedded {
     }
 }
 
-/// The engine's own HTTP server, on a thread and a runtime of its own: the caller's runtime may be of either flavour, have
-/// its clock paused, or be blocked.
+/// The engine's own HTTP server, on a thread and a runtime of its own: the caller's runtime may be of either flavour,
+/// have its clock paused, or be blocked.
 struct Server {
     endpoint: String,
     stop: Option<oneshot::Sender<()>>,
@@ -120,10 +120,11 @@ impl Server {
         let serve = move || {
             let served = runtime.block_on(async {
                 let listener = TcpListener::from_std(listener).map_err(|error| error.to_string())?;
+                let serve = dynoxide::server::serve_with_shutdown(listener, database, std::future::pending());
                 tokio::select! {
-                    // Without waiting for connections that clients keep open.
+                    // At once: a graceful end would wait for the connections that clients keep open.
                     _ = stopped => Ok(()),
-                    served = dynoxide::server::serve_with_shutdown(listener, database, std::future::pending()) => served,
+                    served = serve => served,
                 }
             });
             if let Err(error) = served {

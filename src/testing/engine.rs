@@ -1,7 +1,8 @@
 //! The embedded engine's front door: from an HTTP request of the SDK to a call of the engine, without a socket.
 //!
-//! The engine has an HTTP server of its own, but its router is private, and a socket rules out simulated time. What that
-//! server does on top of this is to word some validation errors as the service does; codes, items and statuses agree.
+//! The engine has an HTTP server of its own, but its router is private, and a socket rules out simulated time. What
+//! that server does on top of this is to check the JSON's types and to word some validation errors as the service does;
+//! a test in `tests/faults.rs` compares the statuses and codes of both ways.
 
 use std::future::poll_fn;
 use std::task::Poll;
@@ -56,8 +57,8 @@ impl HttpConnector for Direct {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let engine = self.clone();
         HttpConnectorFuture::new(async move {
-            // Other tasks run while a request travels, and while its reply does. Without this, tasks on one thread would
-            // never come between a read and the write that follows it.
+            // Other tasks run while a request travels, and while its reply does. Without this, tasks on one thread
+            // would never come between a read and the write that follows it.
             step_aside().await;
             let response = engine.execute(&request);
             step_aside().await;
@@ -120,8 +121,8 @@ fn run<Q: DeserializeOwned, A: Serialize>(
     serde_json::to_string(&answer).map_err(|error| DynoxideError::InternalServerError(error.to_string()))
 }
 
-/// A request that the engine can't read. It marks in the message which error that is ("VALIDATION:..", "SERIALIZATION:.."),
-/// and serde_json adds a position.
+/// A request that the engine can't read. It marks in the message which error that is ("VALIDATION:..",
+/// "SERIALIZATION:.."), and serde_json adds a position.
 fn malformed(message: &str) -> DynoxideError {
     let message = message.rsplit_once(" at line ").map_or(message, |(message, _)| message);
     match message.split_once(':') {

@@ -8,8 +8,9 @@ use super::Reply;
 
 /// What goes wrong with one request.
 ///
-/// A fault has two sides: how often and when the request reaches the table, and what the caller sees instead of the table's
-/// answer. The constructors name the usual combinations; [`applied`](Self::applied) and [`hanging`](Self::hanging) vary them.
+/// A fault has two sides: how often and when the request reaches the table, and what the caller sees instead of the
+/// table's answer. The constructors name the usual combinations; [`applied`](Self::applied) and
+/// [`hanging`](Self::hanging) vary them.
 #[derive(Clone)]
 pub struct Fault {
     name: Cow<'static, str>,
@@ -57,7 +58,8 @@ impl Fault {
         Self::new("connection refused", Delivery::Never, View::Instead(Reply::connection_refused()))
     }
 
-    /// The connection breaks after the request was sent and before it reached the table. Looks like [`lost_reply`](Self::lost_reply).
+    /// The connection breaks after the request was sent and before it reached the table. Looks like
+    /// [`lost_reply`](Self::lost_reply).
     #[must_use]
     pub fn lost_request() -> Self {
         Self::new("lost request", Delivery::Never, View::Instead(Reply::broken_connection()))
@@ -89,7 +91,8 @@ impl Fault {
         Self::new("duplicate", Delivery::Twice, View::Answer)
     }
 
-    /// The table executes the request and the caller gets the answer; a copy is executed once `requests` further ones have been.
+    /// The table executes the request and the caller gets the answer; a copy is executed once `requests` further ones
+    /// have been.
     #[must_use]
     pub fn duplicate_after(requests: usize) -> Self {
         Self::new("late duplicate", Delivery::AndCopyAfter(requests), View::Answer)

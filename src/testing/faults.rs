@@ -3,14 +3,16 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use aws_sdk_dynamodb::error::BoxError;
 use aws_smithy_runtime_api::client::connector_metadata::ConnectorMetadata;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_runtime_api::client::runtime_components::{RuntimeComponents, RuntimeComponentsBuilder};
 use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::config_bag::ConfigBag;
 use tokio::runtime::Handle;
 
 use super::fault::{Delivery, View};
@@ -33,7 +35,8 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// Wraps an HTTP client: [`Embedded::http_client`](super::Embedded::http_client), or the one that reaches your table.
+    /// Wraps an HTTP client: `Embedded::http_client`, or the one that reaches your
+    /// table.
     #[must_use]
     pub fn around(inner: impl HttpClient + 'static) -> Self {
         Self { shared: Arc::new(Shared { inner: SharedHttpClient::new(inner), state: Mutex::default() }) }
@@ -92,7 +95,8 @@ impl Faults {
         self.shared.lock().log.entries().iter().filter(|entry| *entry.operation() == operation).count()
     }
 
-    /// How often the table has answered requests of this operation. A lost request doesn't count, a duplicate counts twice.
+    /// How often the table has answered requests of this operation. A lost request doesn't count, a duplicate counts
+    /// twice.
     #[must_use]
     pub fn reached(&self, operation: impl Into<Operation>) -> usize {
         let operation = operation.into();
@@ -125,6 +129,18 @@ impl HttpClient for Faults {
             inner: self.shared.inner.http_connector(settings, components),
             patience: Patience::of(settings, components),
         })
+    }
+
+    fn validate_base_client_config(
+        &self,
+        components: &RuntimeComponentsBuilder,
+        bag: &ConfigBag,
+    ) -> Result<(), BoxError> {
+        HttpClient::validate_base_client_config(&self.shared.inner, components, bag)
+    }
+
+    fn validate_final_config(&self, components: &RuntimeComponents, bag: &ConfigBag) -> Result<(), BoxError> {
+        HttpClient::validate_final_config(&self.shared.inner, components, bag)
     }
 
     fn connector_metadata(&self) -> Option<ConnectorMetadata> {
@@ -196,7 +212,7 @@ impl Shared {
     async fn release_after(&self, number: usize, operation: &Operation) {
         self.release(|held| match &mut held.release {
             Release::Called => false,
-            Release::AfterNext => held.number != number && held.operation == *operation,
+            Release::AfterNext => held.operation == *operation,
             Release::AfterRequests(left) => {
                 if held.number != number {
                     *left = left.saturating_sub(1);
@@ -266,9 +282,8 @@ impl Exchange {
         }
     }
 
-    /// Sends the request as the fault says. Gives the table's last answer if it has been asked by now; the outer error is
-    /// for a request that can't be treated so.
-    #[expect(clippy::type_complexity, reason = "an alias for this one place would hide what the two errors are")]
+    /// Sends the request as the fault says. Gives the table's last answer if it has been asked by now; the outer error
+    /// is for a request that can't be treated so.
     async fn send(
         &self,
         request: HttpRequest,

@@ -104,7 +104,8 @@ impl Entry {
     }
 
     /// What the table answered each time it executed the request: `200`, or `400 ConditionalCheckFailedException`.
-    /// Empty if it never reached the table.
+    /// One that came after the caller was served says so: `200 (late, after #2)`. Empty if the request never reached
+    /// the table.
     #[must_use]
     pub fn answers(&self) -> &[String] {
         &self.answers

@@ -4,15 +4,15 @@
 //! |---|---|---|
 //! | [`Faults`] | an HTTP client that wraps yours and lets requests fail, by script or at random | `test-util` |
 //! | [`Scripted`] | an HTTP client without a table, whose answers are written down beforehand | `test-util` |
-//! | [`Embedded`] | a DynamoDB engine in this process | `embedded` |
+//! | `Embedded` | a DynamoDB engine in this process | `embedded`, which includes the other |
 //!
 //! They work with any client of `aws-sdk-dynamodb`; nothing here knows the rest of this crate. Time passes through the
 //! client's own sleep, so a test under tokio's paused clock (`start_paused = true`) sits through no timeout or backoff.
 //!
 //! # Your code against a lost reply, in ten lines
 //!
-//! A conditional write is applied, its reply is lost, and the SDK sends it again. The condition then fails because of the
-//! caller's own write, and the caller hears that somebody else was first:
+//! A conditional write is applied, its reply is lost, and the SDK sends it again. The condition then fails because of
+//! the caller's own write, and the caller hears that somebody else was first:
 //!
 //! ```
 //! # #[cfg(feature = "embedded")]
@@ -58,55 +58,36 @@
 //!
 //! # Around your own client
 //!
-//! Against DynamoDB Local, LocalStack or DynamoDB itself, wrap the HTTP client that you would use otherwise, for instance
-//! `aws_smithy_http_client::Builder::new().build_http()` for a plain `http://` endpoint, and pass the `Faults` to
-//! `http_client` of `aws_config` or of the client's own configuration.
+//! Against DynamoDB Local, LocalStack or DynamoDB itself, wrap the HTTP client that you would use otherwise, for
+//! instance `aws_smithy_http_client::Builder::new().build_http()` for a plain `http://` endpoint, and pass the `Faults`
+//! to `http_client` of `aws_config` or of the client's own configuration.
 
 mod config;
 #[cfg(feature = "embedded")]
 mod embedded;
 #[cfg(feature = "embedded")]
 mod engine;
-#[cfg(feature = "test-util")]
 mod fault;
-#[cfg(feature = "test-util")]
 mod faults;
-#[cfg(feature = "test-util")]
 mod json;
-#[cfg(feature = "test-util")]
 mod log;
 mod operation;
-#[cfg(feature = "test-util")]
 mod reply;
-#[cfg(feature = "test-util")]
 mod request;
-#[cfg(feature = "test-util")]
 mod schedule;
-#[cfg(feature = "test-util")]
 mod script;
-#[cfg(feature = "test-util")]
 mod scripted;
-#[cfg(feature = "test-util")]
 mod wire;
 
 #[cfg(feature = "embedded")]
 pub use embedded::Embedded;
-#[cfg(feature = "test-util")]
 pub use fault::{Arrival, Fault};
-#[cfg(feature = "test-util")]
 pub use faults::Faults;
-#[cfg(feature = "test-util")]
 pub use json::item;
-#[cfg(feature = "test-util")]
 pub use log::{Entry, Log};
 pub use operation::Operation;
-#[cfg(feature = "test-util")]
 pub use reply::Reply;
-#[cfg(feature = "test-util")]
 pub use request::Request;
-#[cfg(feature = "test-util")]
 pub use schedule::{InvalidRates, Rates};
-#[cfg(feature = "test-util")]
 pub use script::On;
-#[cfg(feature = "test-util")]
 pub use scripted::Scripted;

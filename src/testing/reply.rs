@@ -49,7 +49,8 @@ impl Reply {
         Self::raw(200, body.to_string())
     }
 
-    /// `ConditionalCheckFailedException`, with the item as it stands if the request asked for it (`ALL_OLD`) and there is one.
+    /// `ConditionalCheckFailedException`, with the item as it stands if the request asked for it (`ALL_OLD`) and there
+    /// is one.
     #[must_use]
     pub fn condition_failed(item: Option<HashMap<String, AttributeValue>>) -> Self {
         let mut body = error_body("ConditionalCheckFailedException", "The conditional request failed");
@@ -99,7 +100,8 @@ impl Reply {
         Self::error("ServiceUnavailable").message("The service is currently unavailable").status(503)
     }
 
-    /// Any other error, by its code, as in `ValidationException`. Its status is 400 unless [`status`](Self::status) says otherwise.
+    /// Any other error, by its code, as in `ValidationException`. Its status is 400 unless [`status`](Self::status)
+    /// says otherwise.
     #[must_use]
     pub fn error(code: &str) -> Self {
         Self::raw(400, error_body(code, code).to_string())
@@ -219,8 +221,14 @@ pub(super) fn summary(status: u16, body: &[u8]) -> String {
 }
 
 fn error_body(code: &str, message: &str) -> Value {
-    // The service's error page ("Error handling with DynamoDB") shows this prefix. The SDK looks at what follows the '#'.
-    json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": message })
+    // The SDK looks at what follows the '#'. The prefixes are the service's: those errors come from its front end.
+    let namespace = match code {
+        "ThrottlingException" => "com.amazon.coral.availability",
+        "ValidationException" => "com.amazon.coral.validate",
+        "SerializationException" | "ServiceUnavailable" => "com.amazon.coral.service",
+        _ => "com.amazonaws.dynamodb.v20120810",
+    };
+    json!({ "__type": format!("{namespace}#{code}"), "message": message })
 }
 
 fn response(status: u16, body: Bytes) -> Result<HttpResponse, ConnectorError> {

@@ -47,7 +47,8 @@ impl Request {
         self.body[member].as_str()
     }
 
-    /// A member of the request that is a map of attributes: `Item`, `Key` or `ExpressionAttributeValues`. Empty if there is none.
+    /// A member of the request that is a map of attributes: `Item`, `Key` or `ExpressionAttributeValues`. Empty if
+    /// there is none.
     #[must_use]
     pub fn attributes(&self, member: &str) -> HashMap<String, AttributeValue> {
         item(&self.body[member])

@@ -69,8 +69,8 @@ impl Script {
         self.rules.push(rule);
     }
 
-    /// The fault for a request, of the first rule whose turn it is. Every rule counts the request; one whose turn it is as
-    /// well keeps its turn for the next.
+    /// The fault for a request, of the first rule whose turn it is. Every rule counts the request; one whose turn it is
+    /// as well keeps its turn for the next.
     pub(super) fn fault(&mut self, operation: &Operation, request: &HttpRequest) -> Option<Fault> {
         let mut fault = None;
         for Rule { selector, fault: injected } in &mut self.rules {

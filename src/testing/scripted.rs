@@ -16,7 +16,8 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use super::wire::Patience;
 use super::{Operation, Reply, Request, config};
 
-/// A peer without a table behind it: its answers are written down beforehand, one by one, and it keeps what it was asked.
+/// A peer without a table behind it: its answers are written down beforehand, one by one, and it keeps what it was
+/// asked.
 ///
 /// Clones share everything. It opens no socket, so it works under tokio's paused clock.
 ///

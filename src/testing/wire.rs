@@ -58,8 +58,8 @@ pub(super) fn broken() -> ConnectorError {
 /// No connection came about, so nothing was sent.
 ///
 /// This is the very error that the SDK's own connector gives for a refused connection: a `hyper_util` error whose
-/// `is_connect()` is true. It can only be had from a `hyper_util` client, so one is asked to connect through a connector
-/// that refuses, without a socket.
+/// `is_connect()` is true. It can only be had from a `hyper_util` client, so one is asked to connect through a
+/// connector that refuses, without a socket.
 pub(super) async fn refused() -> ConnectorError {
     let client = Client::builder(TokioExecutor::new()).build(Refusing);
     let mut request = http::Request::new(SdkBody::empty());

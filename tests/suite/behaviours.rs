@@ -31,7 +31,7 @@ fn account(id: &str, balance: i64) -> Account {
     Account { id: id.into(), owner: "ann".into(), balance, note: None, entries: vec![], limits: HashMap::new() }
 }
 
-pub async fn insert_writes_once_and_then_refuses(world: Arc<World>) -> Outcomes {
+pub(crate) async fn insert_writes_once_and_then_refuses(world: Arc<World>) -> Outcomes {
     let accounts = world.table::<Account>().await?;
     let written = accounts.insert(&account("a", 10)).send().await?;
     assert_eq!(written.version(), Some(1));
@@ -48,7 +48,7 @@ pub async fn insert_writes_once_and_then_refuses(world: Arc<World>) -> Outcomes 
     Ok(())
 }
 
-pub async fn keyed_insert_is_recognised_by_another_store(world: Arc<World>) -> Outcomes {
+pub(crate) async fn keyed_insert_is_recognised_by_another_store(world: Arc<World>) -> Outcomes {
     let accounts = world.table::<Account>().await?;
     accounts.insert(&account("a", 10)).keyed("event-1").send().await?;
     accounts.update("a").add(Account::FIELDS.balance, 5).send().await?;
@@ -63,7 +63,7 @@ pub async fn keyed_insert_is_recognised_by_another_store(world: Arc<World>) -> O
     Ok(())
 }
 
-pub async fn keyed_insert_with_other_content_is_refused(world: Arc<World>) -> Outcomes {
+pub(crate) async fn keyed_insert_with_other_content_is_refused(world: Arc<World>) -> Outcomes {
     let accounts = world.table::<Account>().await?;
     accounts.insert(&account("a", 10)).keyed("event-1").send().await?;
     let refused = accounts.insert(&account("a", 11)).keyed("event-1").send().await.unwrap_err();
@@ -76,7 +76,7 @@ pub async fn keyed_insert_with_other_content_is_refused(world: Arc<World>) -> Ou
     Ok(())
 }
 
-pub async fn contended_insert_has_one_winner(world: Arc<World>) -> Outcomes {
+pub(crate) async fn contended_insert_has_one_winner(world: Arc<World>) -> Outcomes {
     let accounts = world.table::<Account>().await?;
     let mut calls = tokio::task::JoinSet::new();
     for balance in 0..10 {
@@ -96,7 +96,7 @@ pub async fn contended_insert_has_one_winner(world: Arc<World>) -> Outcomes {
     Ok(())
 }
 
-pub async fn upsert_creates_and_replaces_and_keeps_unknown_attributes(world: Arc<World>) -> Outcomes {
+pub(crate) async fn upsert_creates_and_replaces_and_keeps_unknown_attributes(world: Arc<World>) -> Outcomes {
     let accounts = world.table::<Account>().await?;
     let noted = Account { note: Some("vip".into()), ..account("a", 1) };
     assert_eq!(accounts.upsert(&noted).send().await?.version(), Some(1));
@@ -129,7 +129,7 @@ struct Price {
     as_of: u64,
 }
 
-pub async fn upsert_newer_refuses_what_is_older(world: Arc<World>) -> Outcomes {
+pub(crate) async fn upsert_newer_refuses_what_is_older(world: Arc<World>) -> Outcomes {
     let prices = world.table::<Price>().await?;
     let price = |cents, as_of| Price { id: "tea".into(), cents, as_of };
     let by = Price::FIELDS.as_of;
@@ -145,7 +145,7 @@ pub async fn upsert_newer_refuses_what_is_older(world: Arc<World>) -> Outcomes {
     Ok(())
 }
 
-pub async fn counter_counts_each_call_once(world: Arc<World>) -> Outcomes {
+pub(crate) async fn counter_counts_each_call_once(world: Arc<World>) -> Outcomes {
     let accounts = world.table::<Account>().await?;
     accounts.insert(&account("a", 0)).send().await?;
     let mut calls = tokio::task::JoinSet::new();
@@ -169,7 +169,7 @@ pub async fn counter_counts_each_call_once(world: Arc<World>) -> Outcomes {
     Ok(())
 }
 
-pub async fn update_refuses_where_its_condition_does_not_hold(world: Arc<World>) -> Outcomes {
+pub(crate) async fn update_refuses_where_its_condition_does_not_hold(world: Arc<World>) -> Outcomes {
     let accounts = world.table::<Account>().await?;
     accounts.insert(&account("a", 15)).send().await?;
     let f = Account::FIELDS;
@@ -196,7 +196,7 @@ struct Cart {
     revision: u64,
 }
 
-pub async fn update_of_lists_and_sets(world: Arc<World>) -> Outcomes {
+pub(crate) async fn update_of_lists_and_sets(world: Arc<World>) -> Outcomes {
     let carts = world.table::<Cart>().await?;
     let tags = |tags: &[&str]| tags.iter().map(|tag| (*tag).to_owned()).collect::<std::collections::BTreeSet<_>>();
     carts.insert(&Cart { id: "a".into(), lines: vec![], tags: tags(&["x"]), revision: 99 }).send().await?;
@@ -210,7 +210,7 @@ pub async fn update_of_lists_and_sets(world: Arc<World>) -> Outcomes {
     Ok(())
 }
 
-pub async fn update_without_an_item_creates_none(world: Arc<World>) -> Outcomes {
+pub(crate) async fn update_without_an_item_creates_none(world: Arc<World>) -> Outcomes {
     let accounts = world.table::<Account>().await?;
     let refused = accounts.update("a").add(Account::FIELDS.balance, 1).send().await.unwrap_err();
     assert!(refused.is_not_found() || world.may_be_unknown(&refused), "{refused:?}");
@@ -218,7 +218,7 @@ pub async fn update_without_an_item_creates_none(world: Arc<World>) -> Outcomes 
     Ok(())
 }
 
-pub async fn update_at_an_etag_conflicts_after_another_write(world: Arc<World>) -> Outcomes {
+pub(crate) async fn update_at_an_etag_conflicts_after_another_write(world: Arc<World>) -> Outcomes {
     let accounts = world.table::<Account>().await?;
     let etag = accounts.insert(&account("a", 1)).send().await?.etag().expect("an insert's etag can be told");
     accounts.update("a").add(Account::FIELDS.balance, 1).at(etag).send().await?;
@@ -231,7 +231,7 @@ pub async fn update_at_an_etag_conflicts_after_another_write(world: Arc<World>) 
     Ok(())
 }
 
-pub async fn save_writes_only_what_changed(world: Arc<World>) -> Outcomes {
+pub(crate) async fn save_writes_only_what_changed(world: Arc<World>) -> Outcomes {
     let accounts = world.table::<Account>().await?;
     let limits = HashMap::from([("day".to_owned(), 100), ("week".to_owned(), 500)]);
     accounts.insert(&Account { limits, ..account("a", 1) }).send().await?;
@@ -261,7 +261,7 @@ pub async fn save_writes_only_what_changed(world: Arc<World>) -> Outcomes {
     Ok(())
 }
 
-pub async fn save_conflicts_after_another_write(world: Arc<World>) -> Outcomes {
+pub(crate) async fn save_conflicts_after_another_write(world: Arc<World>) -> Outcomes {
     let accounts = world.table::<Account>().await?;
     accounts.insert(&account("a", 1)).send().await?;
     let found = accounts.get("a").send().await?.expect("is there");
@@ -276,7 +276,7 @@ pub async fn save_conflicts_after_another_write(world: Arc<World>) -> Outcomes {
     Ok(())
 }
 
-pub async fn modify_race_loses_no_change(world: Arc<World>) -> Outcomes {
+pub(crate) async fn modify_race_loses_no_change(world: Arc<World>) -> Outcomes {
     let accounts = world.table::<Account>().await?;
     accounts.insert(&account("a", 0)).send().await?;
     let mut calls = tokio::task::JoinSet::new();
@@ -300,7 +300,7 @@ pub async fn modify_race_loses_no_change(world: Arc<World>) -> Outcomes {
     Ok(())
 }
 
-pub async fn modify_declined_changes_nothing(world: Arc<World>) -> Outcomes {
+pub(crate) async fn modify_declined_changes_nothing(world: Arc<World>) -> Outcomes {
     let accounts = world.table::<Account>().await?;
     accounts.insert(&account("a", 5)).send().await?;
     let declined = accounts.modify("a", |_| Err("no".into())).send().await.unwrap_err();
@@ -312,7 +312,7 @@ pub async fn modify_declined_changes_nothing(world: Arc<World>) -> Outcomes {
     Ok(())
 }
 
-pub async fn delete_is_success_also_where_nothing_is(world: Arc<World>) -> Outcomes {
+pub(crate) async fn delete_is_success_also_where_nothing_is(world: Arc<World>) -> Outcomes {
     let accounts = world.table::<Account>().await?;
     accounts.delete("a").send().await?;
     accounts.insert(&account("a", 1)).send().await?;
@@ -322,7 +322,7 @@ pub async fn delete_is_success_also_where_nothing_is(world: Arc<World>) -> Outco
     Ok(())
 }
 
-pub async fn delete_at_an_etag_conflicts_after_another_write(world: Arc<World>) -> Outcomes {
+pub(crate) async fn delete_at_an_etag_conflicts_after_another_write(world: Arc<World>) -> Outcomes {
     let accounts = world.table::<Account>().await?;
     let etag = accounts.insert(&account("a", 1)).send().await?.etag().expect("an insert's etag can be told");
     accounts.update("a").add(Account::FIELDS.balance, 1).send().await?;
@@ -337,7 +337,7 @@ pub async fn delete_at_an_etag_conflicts_after_another_write(world: Arc<World>) 
     Ok(())
 }
 
-pub async fn a_reborn_item_is_another_item(world: Arc<World>) -> Outcomes {
+pub(crate) async fn a_reborn_item_is_another_item(world: Arc<World>) -> Outcomes {
     let accounts = world.table::<Account>().await?;
     accounts.insert(&account("a", 1)).send().await?;
     let old = accounts.get("a").send().await?.expect("is there");
@@ -351,7 +351,7 @@ pub async fn a_reborn_item_is_another_item(world: Arc<World>) -> Outcomes {
     Ok(())
 }
 
-pub async fn foreign_item_is_adopted_and_keeps_its_version(world: Arc<World>) -> Outcomes {
+pub(crate) async fn foreign_item_is_adopted_and_keeps_its_version(world: Arc<World>) -> Outcomes {
     let accounts = world.table::<Account>().await?;
     let f = Account::FIELDS;
     for (id, version) in [("a", json!(7)), ("b", json!(null))] {
@@ -381,7 +381,7 @@ pub async fn foreign_item_is_adopted_and_keeps_its_version(world: Arc<World>) ->
     Ok(())
 }
 
-pub async fn insert_does_not_overwrite_a_foreign_item(world: Arc<World>) -> Outcomes {
+pub(crate) async fn insert_does_not_overwrite_a_foreign_item(world: Arc<World>) -> Outcomes {
     let accounts = world.table::<Account>().await?;
     world.foreign_put(accounts.name(), json!({"id": "a", "owner": "ann", "balance": 1})).await;
     let refused = accounts.insert(&account("a", 2)).send().await.unwrap_err();
@@ -401,7 +401,7 @@ struct Reading {
     value: f64,
 }
 
-pub async fn sort_keys_and_binary_keys(world: Arc<World>) -> Outcomes {
+pub(crate) async fn sort_keys_and_binary_keys(world: Arc<World>) -> Outcomes {
     let readings = world.table::<Reading>().await?;
     for at in [-1, 0, 1] {
         readings.insert(&Reading { sensor: vec![0, 255], at, value: 0.5 }).send().await?;
@@ -415,7 +415,7 @@ pub async fn sort_keys_and_binary_keys(world: Arc<World>) -> Outcomes {
     Ok(())
 }
 
-pub async fn stored_nonsense_is_refused_and_left_alone(world: Arc<World>) -> Outcomes {
+pub(crate) async fn stored_nonsense_is_refused_and_left_alone(world: Arc<World>) -> Outcomes {
     let accounts = world.table::<Account>().await?;
     let f = Account::FIELDS;
     let nonsense = [

@@ -3,6 +3,8 @@
 //! Each behaviour runs on a network without faults, on one that loses the first reply of every write, and in two storms, with
 //! the same assertions. The engine is the embedded one, or the one at `AWS_ENDPOINT_URL` (`localstack/test.sh` sets it).
 
+#![expect(clippy::unwrap_used, reason = "a test that gets no error where one is due may say so by a panic")]
+
 mod behaviours;
 mod world;
 

@@ -13,7 +13,7 @@ use dynamo_once::{Error, Item, RetryPolicy, Store, Table};
 
 /// What the network does.
 #[derive(Debug, Clone, Copy)]
-pub enum Weather {
+pub(crate) enum Weather {
     /// Nothing.
     Plain,
     /// It loses the reply to the first attempt of every write.
@@ -22,12 +22,12 @@ pub enum Weather {
     Storm(u64),
 }
 
-pub struct World {
-    pub store: Store,
-    pub faults: Faults,
-    pub weather: Weather,
+pub(crate) struct World {
+    pub(crate) store: Store,
+    pub(crate) faults: Faults,
+    pub(crate) weather: Weather,
     /// The SDK's client, which the faults leave alone.
-    pub sdk: aws_sdk_dynamodb::Client,
+    pub(crate) sdk: aws_sdk_dynamodb::Client,
     run: String,
     _engine: Option<Embedded>,
 }
@@ -90,31 +90,31 @@ impl World {
     }
 
     /// The name of a table of this run.
-    pub fn table_name<T: Item>(&self) -> String {
+    pub(crate) fn table_name<T: Item>(&self) -> String {
         format!("suite-{}-{}", T::SCHEMA.table_name().expect("the suite's items name their tables"), self.run)
     }
 
     /// A table of this run, which exists.
-    pub async fn table<T: Item>(&self) -> Result<Table<T>, Error> {
+    pub(crate) async fn table<T: Item>(&self) -> Result<Table<T>, Error> {
         let table = self.store.table_named::<T>(self.table_name::<T>());
         table.create_if_missing().await?;
         Ok(table)
     }
 
     /// The outcome of a call that finds no item, not even a tombstone, can't be told once a reply was lost.
-    pub fn may_be_unknown(&self, error: &Error) -> bool {
+    pub(crate) fn may_be_unknown(&self, error: &Error) -> bool {
         !matches!(self.weather, Weather::Plain) && error.is_outcome_unknown()
     }
 
     /// Another program's write, which knows nothing of the stamp.
-    pub async fn foreign_put(&self, table: &str, item: serde_json::Value) {
+    pub(crate) async fn foreign_put(&self, table: &str, item: serde_json::Value) {
         let item: HashMap<String, AttributeValue> =
             serde_dynamo::to_item(item).expect("is a map");
         self.sdk.put_item().table_name(table).set_item(Some(item)).send().await.expect("the engine takes it");
     }
 
     /// The item as it is stored, whatever it is.
-    pub async fn stored(
+    pub(crate) async fn stored(
         &self,
         table: &str,
         key: &str,
@@ -126,7 +126,7 @@ impl World {
 }
 
 /// Runs a behaviour and takes its tables away afterwards, whatever became of it.
-pub fn run<F>(weather: Weather, behaviour: impl FnOnce(Arc<World>) -> F)
+pub(crate) fn run<F>(weather: Weather, behaviour: impl FnOnce(Arc<World>) -> F)
 where
     F: Future<Output = Result<(), Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
 {

@@ -8,6 +8,7 @@ pub(crate) const LANES: usize = 2;
 /// A rule of the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
+#[non_exhaustive]
 pub enum Rule {
     /// An attempt requires that its id is greater than the newest on its lane.
     LaneOrder = 1,
