@@ -74,6 +74,8 @@ pub(crate) struct Search {
     pub(crate) expiries: u8,
     /// How many takers an unknown outcome finds (each finishes or aborts).
     pub(crate) takers: u8,
+    /// How often, over all calls, an attempt doesn't simply get its answer.
+    pub(crate) faults: u8,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -87,6 +89,7 @@ pub(crate) struct State {
     foreign_puts: u8,
     expiries: u8,
     takers: u8,
+    faults: u8,
     last_version: u64,
     broken: Option<&'static str>,
 }
@@ -142,9 +145,19 @@ pub(crate) enum Action {
     Expire,
 }
 
+/// Faults as often as there are attempts.
+pub(crate) const UNBOUNDED: u8 = u8::MAX;
+
 const BIRTH: WriteId = WriteId(2 * SPREAD);
 /// Ids are told apart by their remainder: which process made them.
 const SPREAD: u128 = 16;
+
+impl Action {
+    fn is_fault(self) -> bool {
+        use Action::{AnswerTwice, Crash, GiveUp, LoseReply, Reject};
+        matches!(self, AnswerTwice(_) | Crash(_) | GiveUp(_) | LoseReply(_) | Reject(_))
+    }
+}
 
 impl Search {
     fn initial_row(&self) -> Option<Row> {
@@ -321,6 +334,7 @@ impl Model for Search {
             foreign_puts: self.foreign_puts,
             expiries: self.expiries,
             takers: self.takers,
+            faults: self.faults,
             last_version: u64::from(self.start != Start::Nothing && self.start != Start::Foreign),
             broken: None,
         }]
@@ -330,18 +344,23 @@ impl Model for Search {
         for (index, run) in state.runs.iter().enumerate() {
             // Conceded: a `delete(..).at(..)` without tombstones that the network repeats unseen reads "not found".
             let leaves_a_trace = self.effect(run.op) != Effect::Delete || self.calls[run.op].0.expect == Wants::Deleted;
-            if matches!(run.phase, Phase::Running(_)) && leaves_a_trace {
+            let faulty = state.faults > 0;
+            if matches!(run.phase, Phase::Running(_)) && leaves_a_trace && faulty {
                 actions.push(Action::AnswerTwice(index));
             }
             match &run.phase {
                 Phase::Idle => actions.push(Action::Start(index)),
-                Phase::Running(_) => actions.extend([
-                    Action::Answer(index),
-                    Action::LoseReply(index),
-                    Action::GiveUp(index),
-                    Action::Reject(index),
-                    Action::Crash(index),
-                ]),
+                Phase::Running(_) => {
+                    actions.push(Action::Answer(index));
+                    if faulty {
+                        actions.extend([
+                            Action::LoseReply(index),
+                            Action::GiveUp(index),
+                            Action::Reject(index),
+                            Action::Crash(index),
+                        ]);
+                    }
+                }
                 Phase::Ended(Outcome::Unknown, _) if state.takers > 0 => {
                     actions.extend([Action::Finish(index), Action::Abort(index)]);
                 }
@@ -359,6 +378,9 @@ impl Model for Search {
 
     fn next_state(&self, last: &State, action: Action) -> Option<State> {
         let mut state = last.clone();
+        if self.faults < UNBOUNDED && action.is_fault() {
+            state.faults -= 1;
+        }
         let running = |state: &mut State, run: usize| {
             state.runs[run].sent += 1;
             match &state.runs[run].phase {
