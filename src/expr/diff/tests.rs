@@ -58,7 +58,7 @@ fn a_map_in_the_place_of_something_else_is_set_whole() {
 }
 
 proptest! {
-    #![proptest_config(config(512))]
+    #![proptest_config(config(300))]
 
     #[test]
     fn applied_to_the_one_it_makes_the_other((before, after) in items()) {
