@@ -77,7 +77,7 @@ fn write(log: &Log, item: &mut RawItem) {
 }
 
 proptest! {
-    #![proptest_config(config(2000))]
+    #![proptest_config(config(500))]
 
     #[test]
     fn what_cannot_be_used_has_a_name_and_nothing_else_has(item in item()) {
