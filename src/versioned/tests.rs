@@ -12,7 +12,7 @@ fn etag() -> impl Strategy<Value = Etag> {
 }
 
 proptest! {
-    #![proptest_config(config(1000))]
+    #![proptest_config(config(500))]
 
     #[test]
     fn an_etag_survives_its_text(etag in etag()) {
