@@ -25,7 +25,7 @@ fn numbers() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(config(1500))]
+    #![proptest_config(config(600))]
 
     #[test]
     fn a_number_is_refused_where_the_engine_refuses_it(text in numbers()) {
