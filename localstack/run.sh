@@ -132,6 +132,8 @@ stop() {
   local status=$?
   if [ -n "${watcher:-}" ]; then
     [ "$status" -eq 0 ] || keep_log
+    trap '' PIPE
+    echo >&8 || true # rather than just closing: something the command left running may hold the pipe too
     exec 8>&-
     wait "$watcher" || true
   fi
@@ -145,7 +147,7 @@ keep_log() {
   cp "$log" "$cache/last-failure.log" && say "what LocalStack said is in $cache/last-failure.log"
 }
 
-compose() { docker compose -f "$here/docker-compose.yml" -p "$project" "$@"; }
+compose() { docker compose -f "$here/docker-compose.yml" -p "$project" "$@" 8>&-; }
 
 fail_with_log() {
   { if [ -n "${project:-}" ]; then compose logs --no-color --tail 40; else tail -n 40 "$log"; fi; } >&2 || true

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
 use std::{fmt, mem};
 
 use aws_sdk_dynamodb::config::interceptors::{
@@ -116,7 +117,12 @@ impl Caller {
 
     /// The count for one operation, which starts now.
     pub(crate) fn begin(&self) -> Retry<'_> {
-        Retry::new(&self.bounds, &self.budget, self.clock())
+        self.begin_at(self.clock().now())
+    }
+
+    /// The count for a part of an operation that started then, and whose time it shares.
+    pub(crate) fn begin_at(&self, started: SystemTime) -> Retry<'_> {
+        Retry::new(&self.bounds, &self.budget, self.clock(), started)
     }
 
     /// Sends one attempt and waits for its reply, up to the attempt's timeout and the operation's deadline.

@@ -1,5 +1,7 @@
 //! The one loop that takes a write from its first attempt to a proved outcome.
 
+use std::time::SystemTime;
+
 use tracing::Instrument as _;
 
 use crate::call::{Outgoing, Reply, Request};
@@ -26,6 +28,8 @@ pub(crate) struct Write<'t> {
     pub(crate) keyed: Option<KeyStamp>,
     /// Whether the verb's requests carry conditions of the caller's.
     pub(crate) conditional: bool,
+    /// When the operation began, where this write is not its first part.
+    pub(crate) since: Option<SystemTime>,
 }
 
 /// A write that is in the table.
@@ -49,7 +53,7 @@ impl Write<'_> {
         R: FnMut(&Attempt) -> Result<Request, Error>,
     {
         let store = self.table.store();
-        let retry = store.caller().begin();
+        let retry = store.caller().begin_at(self.since.unwrap_or_else(|| store.now()));
         let Some(lease) = retry.within(store.lanes().lease(self.table.hash(&self.key), store.now())).await else {
             let error = Error::new(ErrorKind::Timeout, "earlier calls on the item took all the time there was");
             return Err(retry.report(error.with_operation(self.operation, self.table.name())).with_limit(Limit::Deadline));
@@ -136,8 +140,10 @@ impl<R: FnMut(&Attempt) -> Result<Request, Error>> Run<'_, R> {
             Reply::ConditionFailed { item } => {
                 self.item = item;
                 let seen = self.item.as_ref().map(|item| write.table.format().read(item));
+                let was_fencing = self.call.is_fencing();
                 let step = self.call.condition_failed(seen.as_ref());
-                if matches!(step, Step::Settled(_)) || self.call.is_fencing() {
+                let first_fence = self.call.is_fencing() && !was_fencing;
+                if matches!(step, Step::Settled(_)) || first_fence {
                     return step;
                 }
                 match self.retry.step_aside() {

@@ -54,7 +54,7 @@ enum TableNames {
 const STAMP_PREFIX: &str = "_w";
 
 impl Store {
-    /// A store on the given configuration: an [`aws_config::SdkConfig`] by reference, or a finished
+    /// A store on the given configuration: an `aws_config::SdkConfig` by reference, or a finished
     /// [`aws_sdk_dynamodb::Config`].
     ///
     /// Retries, timeouts, the HTTP client, the clock and the credentials are the configuration's. The SDK's own retries are

@@ -134,7 +134,7 @@ impl<T: Item> Table<T> {
         let client = self.core.store.sdk();
         let schema = &self.core.schema;
         let types = <T::Key as crate::key::Key>::TYPES;
-        let names = std::iter::once(schema.partition_key_name()).chain(schema.sort_key_name());
+        let names = schema.key_names();
         let mut request = client.create_table().table_name(&self.core.name).billing_mode(BillingMode::PayPerRequest);
         for ((name, attribute_type), key_type) in names.zip(types).zip([KeyType::Hash, KeyType::Range]) {
             let definition = AttributeDefinition::builder()
@@ -183,7 +183,7 @@ impl Core {
 
     /// The key attributes of a whole item.
     pub(crate) fn key_of(&self, item: &RawItem) -> RawItem {
-        let names = std::iter::once(self.schema.partition_key_name()).chain(self.schema.sort_key_name());
+        let names = self.schema.key_names();
         names.filter_map(|name| item.get(name).map(|value| (name.to_owned(), value.clone()))).collect()
     }
 
@@ -192,7 +192,7 @@ impl Core {
     pub(crate) fn hash(&self, item: &RawItem) -> u64 {
         let mut hasher = std::hash::DefaultHasher::new();
         self.name.hash(&mut hasher);
-        for name in std::iter::once(self.schema.partition_key_name()).chain(self.schema.sort_key_name()) {
+        for name in self.schema.key_names() {
             match item.get(name) {
                 Some(AttributeValue::S(value) | AttributeValue::N(value)) => value.hash(&mut hasher),
                 Some(AttributeValue::B(value)) => value.as_ref().hash(&mut hasher),

@@ -257,6 +257,7 @@ async fn a_late_request_does_not_wait_for_other_operations() {
     assert_eq!((bench.faults.reached(PutItem), bench.faults.held_back()), (4, 0));
 }
 
+#[expect(clippy::disallowed_methods, reason = "the time is simulated")]
 #[tokio::test(start_paused = true)]
 async fn a_late_request_arrives_after_a_while_of_simulated_time() {
     let bench = Bench::start().await;

@@ -74,6 +74,14 @@ impl Changes {
         self.changes.push(Change { path, action: Action::Remove });
     }
 
+    /// Removes an attribute, such as one under an alias, unless it is changed already.
+    pub(crate) fn remove_unless_changed(&mut self, name: &'static str) {
+        let path = RawPath::from(name);
+        if self.changes.iter().all(|change| !change.path.overlaps(&path)) {
+            self.remove_raw(path);
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.changes.is_empty()
     }
@@ -137,7 +145,7 @@ impl Changes {
         // A value that was stored under an alias would stand beside the new one, and no read would decode the item.
         let aliases = if matches!(action, Action::Set(_)) { path.alias_names() } else { &[] };
         self.changes.push(Change { path: raw, action });
-        aliases.iter().for_each(|alias| self.remove_raw(RawPath::from(*alias)));
+        aliases.iter().for_each(|alias| self.remove_unless_changed(alias));
         Ok(())
     }
 }

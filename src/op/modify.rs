@@ -118,12 +118,13 @@ where
         let Self { table, key, mut change } = self;
         let core = table.core();
         let of = |error: Error| error.with_operation(OPERATION, core.name());
-        let mut retry = core.store().caller().begin();
+        let began = core.store().now();
+        let mut retry = core.store().caller().begin_at(began);
         let mut current = Get::new(table.clone(), key).send().await.map_err(of)?;
         loop {
             let Some(found) = current else { return Err(of(Error::of(ErrorKind::NotFound))) };
             let changed = apply(found, &mut change).map_err(of)?;
-            let conflict = match Save::new(table.clone(), changed).named(OPERATION).send().await {
+            let conflict = match Save::new(table.clone(), changed).part_of(OPERATION, began).send().await {
                 Err(error) if error.is_version_conflict() => error,
                 written_or_failed => return written_or_failed,
             };

@@ -1,6 +1,7 @@
 //! Writing what was changed in an item, if it is still as it was read.
 
 use std::fmt;
+use std::time::SystemTime;
 
 use aws_sdk_dynamodb::types::ReturnValue;
 
@@ -65,17 +66,18 @@ pub struct Save<T> {
     after: Result<RawItem, Error>,
     etag: Etag,
     operation: &'static str,
+    since: Option<SystemTime>,
 }
 
 impl<T: Item> Save<T> {
     pub(crate) fn new(table: Table<T>, item: Changed<T>) -> Self {
         let after = encode(&item.after, &table.core().format().stamp.prefix);
-        Self { table, before: item.before, after, etag: item.etag, operation: "save" }
+        Self { table, before: item.before, after, etag: item.etag, operation: "save", since: None }
     }
 
-    /// Reports under the name of a verb that saves.
-    pub(crate) fn named(mut self, operation: &'static str) -> Self {
-        self.operation = operation;
+    /// Makes this a part of another operation, which began then.
+    pub(crate) fn part_of(mut self, operation: &'static str, since: SystemTime) -> Self {
+        (self.operation, self.since) = (operation, Some(since));
         self
     }
 
@@ -104,6 +106,7 @@ impl<T: Item> Save<T> {
             expect: self.etag.expect(),
             keyed: None,
             conditional: as_read.is_some(),
+            since: self.since,
         };
         let settled = write
             .settle(|attempt| {
@@ -125,9 +128,7 @@ fn differences(core: &Core, before: &RawItem, after: &RawItem) -> Changes {
     let mut changes = diff(before, after);
     for attribute in core.schema().known_attributes() {
         if changes.touches(attribute.name()) {
-            for alias in attribute.alias_names() {
-                changes.remove_raw(RawPath::from(*alias));
-            }
+            attribute.alias_names().iter().for_each(|alias| changes.remove_unless_changed(alias));
         }
     }
     changes

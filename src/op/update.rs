@@ -158,6 +158,7 @@ impl<T: Item> Update<T> {
             expect: self.at.map_or(Expect::Exists, Etag::expect),
             keyed: None,
             conditional: condition.is_some(),
+            since: None,
         };
         let settled = write
             .settle(|attempt| {

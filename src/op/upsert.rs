@@ -94,6 +94,7 @@ impl<T: Item> Upsert<T> {
             expect: Expect::Any,
             keyed: None,
             conditional: condition.is_some(),
+            since: None,
         };
         let settled = write
             .settle(|attempt| {
@@ -115,21 +116,21 @@ fn newer(field: &'static str, item: &RawItem) -> Result<Node, Error> {
     Ok(Node::not_exists(path.clone()).or(Node::less_than(path, value.clone())))
 }
 
-/// Sets every attribute that the item has, and removes those of its type that it hasn't. A tombstone comes to life.
+/// Sets every attribute that the item has, and removes those of its type that it hasn't, by all their names. A tombstone
+/// comes to life.
 fn whole(core: &Core, item: RawItem) -> Changes {
     let schema = core.schema();
+    let is_key = |name: &str| schema.key_names().any(|key| key == name);
     let mut changes = Changes::new();
-    for attribute in schema.known_attributes() {
-        if !item.contains_key(attribute.name()) && attribute.name() != core.format().version {
-            changes.remove_raw(RawPath::from(attribute.name()));
-        }
-        for alias in attribute.alias_names().iter().filter(|alias| !item.contains_key(**alias)) {
-            changes.remove_raw(RawPath::from(*alias));
+    for (name, value) in item {
+        if !is_key(&name) {
+            changes.set_raw(RawPath::from(name), value);
         }
     }
-    for (name, value) in item {
-        if name != schema.partition_key_name() && Some(name.as_str()) != schema.sort_key_name() {
-            changes.set_raw(RawPath::from(name), value);
+    for attribute in schema.known_attributes() {
+        let names = std::iter::once(attribute.name()).chain(attribute.alias_names().iter().copied());
+        for name in names.filter(|name| !is_key(name) && *name != core.format().version) {
+            changes.remove_unless_changed(name);
         }
     }
     changes.remove_raw(RawPath::from(core.format().stamp.tombstone.clone()));

@@ -218,6 +218,10 @@ impl Call {
         if !in_force(Rule::PreImage) {
             return Step::Settled(fence.then);
         }
+        // A fence applies to an item that is there, so without one its reply has lost it.
+        if before.is_none() {
+            return Step::Settled(Outcome::Unknown);
+        }
         Step::Settled(match judge(self, before) {
             Verdict::Replayed => Outcome::Replayed,
             Verdict::Unknown => Outcome::Unknown,

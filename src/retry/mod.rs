@@ -51,12 +51,12 @@ pub(crate) struct Retry<'a> {
 }
 
 impl<'a> Retry<'a> {
-    pub(crate) fn new(bounds: &'a Bounds, budget: &'a Budget, clock: &'a Clock) -> Self {
+    pub(crate) fn new(bounds: &'a Bounds, budget: &'a Budget, clock: &'a Clock, started: SystemTime) -> Self {
         Self {
             bounds,
             budget,
             clock,
-            started: clock.now(),
+            started,
             attempts: 0,
             retries: 0,
             conflicts: 0,
@@ -239,7 +239,7 @@ pub(crate) mod tests {
         }
 
         fn begin(&self) -> Retry<'_> {
-            Retry::new(&self.bounds, &self.budget, &self.clock)
+            Retry::new(&self.bounds, &self.budget, &self.clock, self.clock.now())
         }
     }
 

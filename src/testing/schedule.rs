@@ -1,7 +1,5 @@
 //! Random faults: a seeded schedule, in which each kind of fault has a rate.
 
-use std::fmt;
-
 use super::{Arrival, Fault, Operation};
 
 /// How often each fault happens, for [`Faults::seeded`](super::Faults::seeded).
@@ -79,16 +77,9 @@ impl Rates {
 }
 
 /// The error for [`Rates`] that no schedule can have: a rate outside 0 to 1, or more than 1 in all.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
 pub struct InvalidRates(String);
-
-impl fmt::Display for InvalidRates {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for InvalidRates {}
 
 /// Rates, and the random numbers that decide for one request after the other.
 #[derive(Debug)]

@@ -116,7 +116,7 @@ struct Facts {
     made: Option<u64>,
     /// The item vanished, log and all, while this call was about.
     conceded: bool,
-    /// The item was deleted after a keyed insert had made it.
+    /// The item was deleted or vanished, which ends the promise of a keyed insert.
     deleted: bool,
 }
 
@@ -243,6 +243,9 @@ impl Search {
     /// of the item that they expect.
     fn erased(&self, state: &mut State) {
         state.last_version = 0;
+        for facts in &mut state.facts {
+            facts.deleted = true;
+        }
         for run in &state.runs {
             let names_birth = matches!(self.expect(run.op), Expect::At { birth: Birth::Known(_), .. });
             if run.phase != Phase::Idle && !names_birth {

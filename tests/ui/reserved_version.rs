@@ -1,0 +1,11 @@
+use dynamo_once::Item;
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Item)]
+struct Account {
+    #[item(partition_key)]
+    id: String,
+    version: u64,
+}
+
+fn main() {}

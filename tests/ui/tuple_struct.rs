@@ -1,0 +1,7 @@
+use dynamo_once::Item;
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Item)]
+struct Account(String, i64);
+
+fn main() {}
