@@ -147,14 +147,15 @@ const MAX_BYTES: [usize; 2] = [2048, 1024];
 /// The attributes of a key, checked.
 pub(crate) fn key_attributes<T: Item>(key: &T::Key) -> Result<RawItem, Error> {
     let mut attributes = RawItem::with_capacity(2);
-    for ((name, value), most) in T::SCHEMA.key_names().zip(key.to_attributes()).zip(MAX_BYTES) {
-        check_length(name, &value, most)?;
+    let typed = <T::Key as Key>::TYPES.iter().zip(key.to_attributes());
+    for (position, (name, (expected, value))) in T::SCHEMA.key_names().zip(typed).enumerate() {
+        check(name, &value, *expected, position)?;
         attributes.insert(name.to_owned(), value);
     }
     Ok(attributes)
 }
 
-/// Checks a key attribute of a serialised item.
+/// Checks a key attribute, of a key or of a serialised item.
 pub(crate) fn check(name: &str, value: &AttributeValue, expected: KeyType, position: usize) -> Result<(), Error> {
     let found = match value {
         AttributeValue::S(_) => Some(KeyType::String),

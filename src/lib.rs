@@ -51,6 +51,8 @@
 //!
 //! `derive` (default), `uuid`, `test-util`, `embedded`; the README says what each brings.
 
+#[cfg(test)]
+mod arbitrary;
 mod call;
 mod error;
 mod expr;
@@ -62,6 +64,8 @@ mod lanes;
 mod op;
 mod protocol;
 mod retry;
+#[cfg(test)]
+mod rows;
 mod settle;
 mod stamp;
 mod store;

@@ -118,11 +118,12 @@ impl WriteIds {
             let order = self.order.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             Uuid::new_v7(Timestamp::from_unix(&*order, since.as_secs(), since.subsec_nanos()))
         };
-        if id.as_u128() > above.0 {
-            return Some(WriteId(id.as_u128()));
-        }
-        let later = Duration::from_millis(u64::try_from(above.0 >> 80).ok()? + 1);
-        let id = Uuid::new_v7(Timestamp::from_unix(NoContext, later.as_secs(), later.subsec_nanos()));
+        let id = if id.as_u128() > above.0 {
+            id
+        } else {
+            let later = Duration::from_millis(u64::try_from(above.0 >> 80).ok()? + 1);
+            Uuid::new_v7(Timestamp::from_unix(NoContext, later.as_secs(), later.subsec_nanos()))
+        };
         (id.as_u128() > above.0 && id.as_bytes()[0] != LATER_FORMAT).then(|| WriteId(id.as_u128()))
     }
 }
@@ -155,3 +156,6 @@ fn key_stamp(value: &AttributeValue) -> Option<KeyStamp> {
     let (key, content) = bytes.split_at(8);
     Some(KeyStamp { key: key.try_into().ok()?, content: content.try_into().ok()? })
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,13 +15,19 @@ const EXPONENTS: std::ops::RangeInclusive<i64> = -130..=125;
 
 /// Checks a whole item, which may be `room` bytes less than the limit.
 pub(crate) fn check_item(item: &RawItem, room: usize) -> Result<(), Error> {
-    let mut size = room;
+    let (mut size, mut greatest) = (room, ("", 0));
     for (name, value) in item {
-        size += name.len() + check(name, value)?;
+        let own = name.len() + check(name, value)?;
+        size += own;
+        if own > greatest.1 {
+            greatest = (name, own);
+        }
     }
     if size > MAX_ITEM {
+        let (name, own) = greatest;
         return Err(Error::invalid(format!(
-            "the item has {size} bytes with its stamp; DynamoDB takes {MAX_ITEM}: store less, or put the bulk elsewhere"
+            "the item has {size} bytes with its stamp, {own} of them in `{name}`; DynamoDB takes {MAX_ITEM}: store less, \
+             or put the bulk elsewhere"
         )));
     }
     Ok(())
@@ -29,6 +35,9 @@ pub(crate) fn check_item(item: &RawItem, room: usize) -> Result<(), Error> {
 
 /// Checks a value, and gives its size in bytes (AWS, "DynamoDB item sizes and formats").
 pub(crate) fn check(name: &str, value: &AttributeValue) -> Result<usize, Error> {
+    if name.is_empty() {
+        return Err(Error::invalid(format!("the item {NAMELESS}")));
+    }
     measure(value, 0).map_err(|(path, what)| Error::invalid(format!("`{name}{path}` {what}")))
 }
 
@@ -51,6 +60,7 @@ fn measure(value: &AttributeValue, depth: usize) -> Result<usize, Fault> {
         AttributeValue::L(list) => list.iter().enumerate().try_fold(3, |size, (index, element)| {
             Ok(size + 1 + below(measure(element, depth + 1), &|| format!("[{index}]"))?)
         }),
+        AttributeValue::M(map) if map.contains_key("") => fault(NAMELESS),
         AttributeValue::M(map) => map.iter().try_fold(3, |size, (name, value)| {
             Ok(size + 1 + name.len() + below(measure(value, depth + 1), &|| format!(".{name}"))?)
         }),
@@ -65,6 +75,7 @@ fn measure(value: &AttributeValue, depth: usize) -> Result<usize, Fault> {
 }
 
 const EMPTY_SET: &str = "is an empty set, which DynamoDB doesn't take; leave the attribute out (`skip_serializing_if`)";
+const NAMELESS: &str = "holds an attribute without a name, which DynamoDB doesn't take; leave out the entry with the empty key";
 const NO_NUMBER: &str = "is no finite number, which DynamoDB can't hold; check for NaN and infinity, or store it as text";
 const TOO_LONG: &str = "has more than 38 significant digits, which DynamoDB can't hold; store it as text";
 const TOO_FAR: &str = "is outside of the numbers that DynamoDB can hold (1E-130 to 9.9E+125); store it as text";
@@ -83,7 +94,9 @@ fn number(text: &str) -> Result<usize, &'static str> {
     }
     let leading = digits.clone().take_while(|digit| *digit == b'0').count();
     if leading == whole.len() + fraction.len() {
-        return Ok(1);
+        // DynamoDB looks at the exponent of a zero too, as if its last digit were a 1.
+        let in_range = EXPONENTS.contains(&exponent.saturating_sub_unsigned(fraction.len() as u64));
+        return if in_range { Ok(1) } else { Err(TOO_FAR) };
     }
     let trailing = digits.rev().take_while(|digit| *digit == b'0').count();
     let significant = whole.len() + fraction.len() - leading - trailing;
@@ -96,3 +109,6 @@ fn number(text: &str) -> Result<usize, &'static str> {
     }
     Ok(significant.div_ceil(2) + 1)
 }
+
+#[cfg(test)]
+mod tests;

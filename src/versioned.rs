@@ -153,11 +153,11 @@ impl FromStr for Etag {
                 (version, birth.map(|birth| Birth::Known(WriteId(birth.as_u128()))))
             }
         };
-        // `u64::from_str` takes a leading plus sign; an etag has one form only.
-        let version = version.parse().ok().filter(|_| version.bytes().all(|byte| byte.is_ascii_digit()));
-        match (version, birth) {
-            (Some(version), Some(birth)) => Ok(Self { version, birth }),
-            _ => Err(Error::invalid("this is no etag: take it from `Versioned::etag`, or give a version number")),
+        let etag = version.parse().ok().zip(birth).map(|(version, birth)| Self { version, birth });
+        // An etag has one form only: no plus sign, no leading zeros, no capital letters.
+        match etag.filter(|etag| etag.to_string() == text) {
+            Some(etag) => Ok(etag),
+            None => Err(Error::invalid("this is no etag: take it from `Versioned::etag`, or give a version number")),
         }
     }
 }
@@ -174,3 +174,6 @@ impl<'de> Deserialize<'de> for Etag {
         text.parse().map_err(serde::de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,7 +38,7 @@ fn sorted(item: &RawItem) -> Vec<(&String, &AttributeValue)> {
     attributes
 }
 
-/// Whether two values are one: sets whatever their order.
+/// Whether two values are one: sets whatever their order, also within lists and maps.
 fn same(one: &AttributeValue, other: &AttributeValue) -> bool {
     match (one, other) {
         (AttributeValue::Ss(one), AttributeValue::Ss(other)) | (AttributeValue::Ns(one), AttributeValue::Ns(other)) => {
@@ -47,6 +47,9 @@ fn same(one: &AttributeValue, other: &AttributeValue) -> bool {
         (AttributeValue::Bs(one), AttributeValue::Bs(other)) => {
             one.len() == other.len() && one.iter().all(|element| other.contains(element))
         }
+        (AttributeValue::L(one), AttributeValue::L(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
+        }
         (AttributeValue::M(one), AttributeValue::M(other)) => {
             one.len() == other.len()
                 && one.iter().all(|(name, value)| other.get(name).is_some_and(|other| same(value, other)))
@@ -54,3 +57,6 @@ fn same(one: &AttributeValue, other: &AttributeValue) -> bool {
         _ => one == other,
     }
 }
+
+#[cfg(test)]
+mod tests;

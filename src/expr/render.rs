@@ -171,3 +171,6 @@ impl fmt::Display for Placeholder {
         write!(f, "{}{}", self.sigil, self.number)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -145,3 +145,6 @@ pub(crate) fn number(number: u64) -> AttributeValue {
 pub(crate) fn built<I>(input: Result<I, aws_sdk_dynamodb::error::BuildError>) -> Result<I, Error> {
     input.map_err(|error| Error::invalid("the request could not be built").with_source(error))
 }
+
+#[cfg(test)]
+mod tests;
