@@ -4,8 +4,8 @@
 //! one process never push each other's ids out. Nothing is kept for an item that no call is at work on, but for the lanes
 //! of calls that ended unknown: they rest, so that the call can still be found in them when it is asked about.
 
-use std::collections::hash_map::{Entry, HashMap};
 use std::collections::VecDeque;
+use std::collections::hash_map::{Entry, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 

@@ -103,6 +103,9 @@ impl<T: Item> Written<T> {
 
 impl<T> fmt::Debug for Written<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Written").field("outcome", &self.outcome).field("version", &self.version).finish_non_exhaustive()
+        f.debug_struct("Written")
+            .field("outcome", &self.outcome)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
     }
 }

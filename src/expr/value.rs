@@ -157,7 +157,9 @@ impl<V: Contains> Contains for Option<V> {
 }
 
 /// A field that is a list or a set, which an update can append to, unite with, or take from.
-#[diagnostic::on_unimplemented(message = "`{Self}` is neither a list nor a set, so nothing can be appended or united with it")]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is neither a list nor a set, so nothing can be appended or united with it"
+)]
 pub trait Elements {}
 
 impl<E> Elements for Vec<E> {}

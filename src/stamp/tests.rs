@@ -41,7 +41,9 @@ fn stored() -> impl Strategy<Value = Option<AttributeValue>> {
 /// An item of anyone's, mostly with a log, or something like one.
 fn item() -> impl Strategy<Value = RawItem> {
     let values = vec(stored(), all_names().len());
-    values.prop_map(|values| all_names().into_iter().zip(values).filter_map(|(name, value)| Some((name, value?))).collect())
+    values.prop_map(|values| {
+        all_names().into_iter().zip(values).filter_map(|(name, value)| Some((name, value?))).collect()
+    })
 }
 
 fn time() -> impl Strategy<Value = SystemTime> {

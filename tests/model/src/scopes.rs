@@ -170,7 +170,17 @@ fn with(scripts: &[Vec<(Verb, u8)>], weather: Weather, clocks: &[Clocks]) -> Vec
                 for tombstones in [true, false] {
                     if start != Start::Tombstone || tombstones {
                         let calls = calls.clone();
-                        all.push(Search { calls, start, clocks, tombstones, attempts, foreign_puts, expiries, takers, faults });
+                        all.push(Search {
+                            calls,
+                            start,
+                            clocks,
+                            tombstones,
+                            attempts,
+                            foreign_puts,
+                            expiries,
+                            takers,
+                            faults,
+                        });
                     }
                 }
             }
@@ -195,6 +205,10 @@ impl fmt::Display for Search {
             write!(f, "{} on lane {lane}, ", verb.name)?;
         }
         write!(f, "from {:?}, {:?}, tombstones {}", self.start, self.clocks, self.tombstones)?;
-        write!(f, ", {} attempts, {} foreign, {} expiries, {} takers", self.attempts, self.foreign_puts, self.expiries, self.takers)
+        write!(
+            f,
+            ", {} attempts, {} foreign, {} expiries, {} takers",
+            self.attempts, self.foreign_puts, self.expiries, self.takers
+        )
     }
 }

@@ -164,7 +164,9 @@ impl Search {
         let log = Log {
             birth: BIRTH,
             keyed: None,
-            lanes: std::array::from_fn(|lane| if lane == 0 { Lane { head: BIRTH, ..Lane::EMPTY } } else { Lane::EMPTY }),
+            lanes: std::array::from_fn(
+                |lane| if lane == 0 { Lane { head: BIRTH, ..Lane::EMPTY } } else { Lane::EMPTY },
+            ),
         };
         let seen = match self.start {
             Start::Nothing => return None,
@@ -222,7 +224,8 @@ impl Search {
         let before = state.row.clone();
         let fence = matches!(attempt.guard, crate::protocol::guard::Guard::Fence { .. });
         let allowed = attempt.guard.allows(attempt.id, attempt.lane, before.as_ref().map(|row| &row.seen));
-        let wanted = fence || self.calls[op].0.only_if.is_none_or(|value| before.as_ref().is_some_and(|row| row.value == value));
+        let wanted =
+            fence || self.calls[op].0.only_if.is_none_or(|value| before.as_ref().is_some_and(|row| row.value == value));
         if !(allowed && wanted) {
             return (false, before);
         }
@@ -273,7 +276,11 @@ impl Search {
         let step = match step {
             Step::Send | Step::Renew { .. } if out_of_attempts && state.runs[run].sent < self.attempts + 2 => {
                 // The bound on conflicts: as `settle` does, a call that may not go on fails, which may take a fence.
-                if matches!(call.attempt().guard, crate::protocol::guard::Guard::Fence { .. }) { step } else { call.fail() }
+                if matches!(call.attempt().guard, crate::protocol::guard::Guard::Fence { .. }) {
+                    step
+                } else {
+                    call.fail()
+                }
             }
             Step::Send | Step::Renew { .. } if out_of_attempts => call.give_up(),
             step => step,
@@ -492,11 +499,16 @@ impl Model for Search {
                 state.broken.is_none()
             }),
             Property::always("alone and answered, a call is never unknown", |search: &Self, state: &State| {
-                let log_stays = search.tombstones && search.start == Start::Item && search.clocks == Clocks::Agree && search.foreign_puts + search.expiries == 0;
+                let log_stays = search.tombstones
+                    && search.start == Start::Item
+                    && search.clocks == Clocks::Agree
+                    && search.foreign_puts + search.expiries == 0;
                 let alone = search.calls.len() == 1 && state.runs.len() == 1;
-                !(log_stays && alone) || state.runs.iter().all(|run| {
-                    !(run.answered && matches!(run.phase, Phase::Ended(Outcome::Unknown, _)))
-                })
+                !(log_stays && alone)
+                    || state
+                        .runs
+                        .iter()
+                        .all(|run| !(run.answered && matches!(run.phase, Phase::Ended(Outcome::Unknown, _))))
             }),
             Property::always("gone is refused to those only who wanted it gone", |search: &Self, state: &State| {
                 state.ended().all(|(op, outcome)| {
