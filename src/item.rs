@@ -214,7 +214,7 @@ pub(crate) fn image<T: Item>(item: &T) -> Result<RawItem, Error> {
 /// Why an item doesn't serialise.
 fn not_serialised<T: Item>(item: &T) -> Error {
     let mut track = serde_path_to_error::Track::new();
-    let again = item.serialize(serde_path_to_error::Serializer::new(serde_dynamo::Serializer::default(), &mut track));
+    let again = item.serialize(serde_path_to_error::Serializer::new(serde_dynamo::Serializer, &mut track));
     let path = track.path().to_string();
     Error::invalid(match again {
         Err(_) => format!(

@@ -172,8 +172,31 @@ fn no_id_follows_the_last_of_the_format() {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
     let before_last = WriteId(0xFEFF_FFFF_FFFE << 80);
     assert!(ids.next(now, before_last).is_some_and(|id| id > before_last));
-    assert_eq!(ids.next(now, WriteId(0xFEFF_FFFF_FFFF_u128 << 80 | (1 << 80) - 1)), None);
+    assert_eq!(ids.next(now, WriteId((0xFEFF_FFFF_FFFF_u128 << 80) | ((1 << 80) - 1))), None);
     assert_eq!(ids.next(now, WriteId(u128::MAX)), None);
     let beyond = SystemTime::UNIX_EPOCH + Duration::from_millis(0xFF00_0000_0000);
     assert_eq!(ids.next(beyond, WriteId::NIL), None, "a clock that far ahead makes no id");
+}
+
+#[test]
+fn a_stamp_has_67_bytes_by_one_process_340_at_most_and_19_more_of_a_key() {
+    let names = names();
+    let size = |lanes: usize, keyed: bool| {
+        let id = WriteId(1 << 100).attribute();
+        let mut item =
+            RawItem::from([("version".to_owned(), AttributeValue::N("7".into())), (names.birth.clone(), id.clone())]);
+        for lane in &names.lanes[..lanes] {
+            item.insert(lane.head.clone(), id.clone());
+            item.insert(lane.older.clone(), id.clone());
+        }
+        if keyed {
+            item.insert(names.keyed.clone(), id);
+        }
+        let sizes =
+            item.iter().map(|(name, value)| name.len() + crate::value::check(name, value).expect("is in order"));
+        sizes.sum::<usize>()
+    };
+    assert_eq!(size(1, false), 67);
+    assert_eq!(size(LANES, false), 340);
+    assert_eq!(size(1, true) - size(1, false), 19);
 }
