@@ -157,7 +157,9 @@ impl<V: Contains> Contains for Option<V> {
 }
 
 /// A field that is a list or a set, which an update can append to, unite with, or take from.
-#[diagnostic::on_unimplemented(message = "`{Self}` is neither a list nor a set, so nothing can be appended or united with it")]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is neither a list nor a set, so nothing can be appended or united with it"
+)]
 pub trait Elements {}
 
 impl<E> Elements for Vec<E> {}
@@ -174,4 +176,18 @@ impl<V: Elements> Elements for Option<V> {}
 pub fn encode<V: Serialize>(value: &V) -> Result<AttributeValue, Error> {
     serde_dynamo::to_attribute_value(value)
         .map_err(|error| Error::invalid("the value can't be serialised as an attribute").with_source(error))
+}
+
+/// The same, of a value for the attribute with this name.
+pub(crate) fn encode_for<V: ?Sized>(
+    name: &str,
+    value: &V,
+    encode: impl FnOnce(&V) -> Result<AttributeValue, Error>,
+) -> Result<AttributeValue, Error> {
+    encode(value).map_err(|error| {
+        error.with_message(format!(
+            "the value for `{name}` doesn't serialise as an attribute, which the source explains; numbers have 64 bits at \
+             most, and the keys of maps are text: store others as text"
+        ))
+    })
 }
