@@ -18,7 +18,20 @@ pub(crate) fn config(cases: u32) -> ProptestConfig {
 /// Attribute names, those first that an expression can't hold as they are.
 pub(crate) fn name() -> BoxedStrategy<String> {
     const ODD: [&str; 14] = [
-        "name", "size", "STATUS", "AND", "_w", "_private", "a.b", "a[0]", "#n0", ":v0", "with space", "0", "große", "漢字",
+        "name",
+        "size",
+        "STATUS",
+        "AND",
+        "_w",
+        "_private",
+        "a.b",
+        "a[0]",
+        "#n0",
+        ":v0",
+        "with space",
+        "0",
+        "große",
+        "漢字",
     ];
     prop_oneof![select(&ODD[..]).prop_map(str::to_owned), "[a-c]{1,2}", "\\PC{1,6}"].boxed()
 }
@@ -51,12 +64,13 @@ pub(crate) fn item() -> BoxedStrategy<RawItem> {
 /// Two items that have much in common.
 pub(crate) fn items() -> BoxedStrategy<(RawItem, RawItem)> {
     let edited = (item(), hash_map(name(), value(), 0..3), any::<u64>());
-    edited.prop_map(|(before, other, seed)| {
-        let mut after = before.clone();
-        edit(&mut after, &other, &mut fastrand::Rng::with_seed(seed));
-        (before, after)
-    })
-    .boxed()
+    edited
+        .prop_map(|(before, other, seed)| {
+            let mut after = before.clone();
+            edit(&mut after, &other, &mut fastrand::Rng::with_seed(seed));
+            (before, after)
+        })
+        .boxed()
 }
 
 /// Keeps, replaces and removes attributes at every level.
@@ -103,7 +117,9 @@ pub(crate) fn with_sets_sorted(item: &RawItem) -> RawItem {
         match value {
             AttributeValue::Ss(set) => AttributeValue::Ss(Vec::from_iter(set.iter().cloned().collect::<BTreeSet<_>>())),
             AttributeValue::Ns(set) => AttributeValue::Ns(Vec::from_iter(set.iter().cloned().collect::<BTreeSet<_>>())),
-            AttributeValue::Bs(set) => AttributeValue::Bs(blobs(set.iter().map(|blob| blob.as_ref().to_vec()).collect())),
+            AttributeValue::Bs(set) => {
+                AttributeValue::Bs(blobs(set.iter().map(|blob| blob.as_ref().to_vec()).collect()))
+            }
             AttributeValue::L(list) => AttributeValue::L(list.iter().map(sorted).collect()),
             AttributeValue::M(map) => AttributeValue::M(with_sets_sorted(map)),
             other => other.clone(),

@@ -214,14 +214,16 @@ pub(crate) fn image<T: Item>(item: &T) -> Result<RawItem, Error> {
 /// Why an item doesn't serialise.
 fn not_serialised<T: Item>(item: &T) -> Error {
     let mut track = serde_path_to_error::Track::new();
-    let again = item.serialize(serde_path_to_error::Serializer::new(serde_dynamo::Serializer::default(), &mut track));
+    let again = item.serialize(serde_path_to_error::Serializer::new(serde_dynamo::Serializer, &mut track));
     let path = track.path().to_string();
     Error::invalid(match again {
         Err(_) => format!(
             "`{path}` doesn't serialise as an attribute, which the source explains; numbers have 64 bits at most, and the \
              keys of maps are text: store others as text"
         ),
-        Ok(_) => "the item doesn't serialise as a map of attributes; it has to be a struct with named fields".to_owned(),
+        Ok(_) => {
+            "the item doesn't serialise as a map of attributes; it has to be a struct with named fields".to_owned()
+        }
     })
 }
 
@@ -234,7 +236,8 @@ pub(crate) fn decode<T: Item>(raw: RawItem, version: u64, stamp_prefix: &str) ->
     };
     // The path is looked for only now, since keeping track of it isn't free.
     let tracked = serde_path_to_error::deserialize::<_, T>(stored);
-    let path = tracked.err().map(|tracked| tracked.path().to_string()).filter(|path| !matches!(path.as_str(), "." | "?"));
+    let path =
+        tracked.err().map(|tracked| tracked.path().to_string()).filter(|path| !matches!(path.as_str(), "." | "?"));
     let message = match path {
         Some(path) => format!("the stored attribute `{path}` doesn't decode as this type; the source says why"),
         None => "the stored item doesn't decode as this type; the source says why".to_owned(),
@@ -292,9 +295,8 @@ impl IntoDeserializer<'_, serde_dynamo::Error> for StoredValue<'_> {
 
 /// Whether an attribute is the version, or one of those that carry the stamp.
 fn is_reserved(name: &str, version: &str, stamp_prefix: &str) -> bool {
-    let is_stamp = |suffix: &str| {
-        matches!(suffix.as_bytes(), [b'b' | b'k' | b't'] | [b'0'..=b'7'] | [b'0'..=b'7', b'p'])
-    };
+    let is_stamp =
+        |suffix: &str| matches!(suffix.as_bytes(), [b'b' | b'k' | b't'] | [b'0'..=b'7'] | [b'0'..=b'7', b'p']);
     name == version || name.strip_prefix(stamp_prefix).is_some_and(is_stamp)
 }
 

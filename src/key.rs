@@ -179,7 +179,9 @@ fn check_length(name: &str, value: &AttributeValue, most: usize) -> Result<(), E
         _ => return Ok(()),
     };
     match length {
-        0 => Err(Error::invalid(format!("the key attribute `{name}` is empty; DynamoDB's keys have at least one byte"))),
+        0 => {
+            Err(Error::invalid(format!("the key attribute `{name}` is empty; DynamoDB's keys have at least one byte")))
+        }
         _ if length > most => Err(Error::invalid(format!(
             "the key attribute `{name}` has {length} bytes; DynamoDB takes {most} here: shorten it, or store a digest of it"
         ))),

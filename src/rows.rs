@@ -33,7 +33,8 @@ pub(crate) struct Rows {
 
 impl Rows {
     pub(crate) fn new() -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be made");
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be made");
         let (client, table) = runtime.block_on(async {
             let engine = Embedded::start().await;
             let table = Store::new(engine.config().build()).table::<Row>();

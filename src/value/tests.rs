@@ -53,14 +53,19 @@ fn nested(depth: usize) -> AttributeValue {
 
 #[test]
 fn what_is_wrong_is_named_by_its_path() {
-    let set = |value| AttributeValue::M([("tags".to_owned(), AttributeValue::L(vec![AttributeValue::Bool(true), value]))].into());
+    let set = |value| {
+        AttributeValue::M([("tags".to_owned(), AttributeValue::L(vec![AttributeValue::Bool(true), value]))].into())
+    };
     for (value, says) in [
         (AttributeValue::Ss(vec![]), "`a.tags[1]` is an empty set"),
         (AttributeValue::N("NaN".to_owned()), "`a.tags[1]` is no finite number"),
         (AttributeValue::N("9".repeat(39)), "`a.tags[1]` has more than 38 significant digits"),
         (AttributeValue::Ns(vec!["1e126".to_owned()]), "`a.tags[1]` is outside of the numbers"),
         (nested(40), "nested more than 32 levels deep"),
-        (AttributeValue::M([(String::new(), AttributeValue::Bool(true))].into()), "`a.tags[1]` holds an attribute without a name"),
+        (
+            AttributeValue::M([(String::new(), AttributeValue::Bool(true))].into()),
+            "`a.tags[1]` holds an attribute without a name",
+        ),
     ] {
         let error = check("a", &set(value)).expect_err(says);
         assert_eq!(error.kind(), ErrorKind::Invalid);

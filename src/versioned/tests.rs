@@ -7,7 +7,8 @@ use crate::protocol::guard::Birth;
 use crate::protocol::log::WriteId;
 
 fn etag() -> impl Strategy<Value = Etag> {
-    let birth = prop_oneof![Just(Birth::Any), Just(Birth::Foreign), any::<u128>().prop_map(|id| Birth::Known(WriteId(id)))];
+    let birth =
+        prop_oneof![Just(Birth::Any), Just(Birth::Foreign), any::<u128>().prop_map(|id| Birth::Known(WriteId(id)))];
     (any::<u64>(), birth).prop_map(|(version, birth)| Etag::new(version, birth))
 }
 

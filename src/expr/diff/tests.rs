@@ -44,7 +44,10 @@ fn shown(changes: Changes) -> Vec<String> {
 
 #[test]
 fn nested_maps_change_at_their_own_paths() {
-    let before = map(&[("m", AttributeValue::M(map(&[("kept", attribute("a")), ("gone", attribute("b")), ("new", attribute("c"))])))]);
+    let before = map(&[(
+        "m",
+        AttributeValue::M(map(&[("kept", attribute("a")), ("gone", attribute("b")), ("new", attribute("c"))])),
+    )]);
     let after = map(&[("m", AttributeValue::M(map(&[("kept", attribute("a")), ("new", attribute("d"))])))]);
     assert_eq!(shown(diff(&before, &after)), ["SET m.new", "REMOVE m.gone"]);
     assert_eq!(shown(diff(&before, &after).top_level(&after)), ["SET m"]);
@@ -52,7 +55,8 @@ fn nested_maps_change_at_their_own_paths() {
 
 #[test]
 fn a_map_in_the_place_of_something_else_is_set_whole() {
-    let (before, after) = (map(&[("m", attribute("a"))]), map(&[("m", AttributeValue::M(map(&[("b", attribute("c"))])))]));
+    let (before, after) =
+        (map(&[("m", attribute("a"))]), map(&[("m", AttributeValue::M(map(&[("b", attribute("c"))])))]));
     assert_eq!(shown(diff(&before, &after)), ["SET m"]);
     assert_eq!(shown(diff(&after, &before)), ["SET m"]);
 }

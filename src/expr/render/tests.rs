@@ -8,9 +8,9 @@ use proptest::prelude::*;
 use super::{Names, Rendering, Values};
 use crate::arbitrary::{config, items, name, value, with_sets_sorted};
 use crate::expr::condition::{Comparator, Node, Operand};
+use crate::expr::diff;
 use crate::expr::path::RawPath;
 use crate::expr::update::Changes;
-use crate::expr::diff;
 use crate::item::RawItem;
 use crate::rows::{Rows, TABLE};
 
@@ -41,7 +41,8 @@ fn node() -> impl Strategy<Value = Node> {
     let comparator = proptest::sample::select(vec![Eq, Ne, Lt, Le, Gt, Ge]);
     let function = proptest::sample::select(vec!["begins_with", "contains", "attribute_type"]);
     let leaf = prop_oneof![
-        (operand(), comparator, value()).prop_map(|(operand, comparator, value)| Node::Compare(operand, comparator, value)),
+        (operand(), comparator, value())
+            .prop_map(|(operand, comparator, value)| Node::Compare(operand, comparator, value)),
         (operand(), value(), value()).prop_map(|(operand, low, high)| Node::Between(operand, low, high)),
         (path(), vec(value(), 1..4)).prop_map(|(path, values)| Node::In(path, values)),
         path().prop_map(Node::Exists),
@@ -77,8 +78,22 @@ fn changes() -> impl Strategy<Value = Changes> {
 /// The placeholders in an expression, in their order; what else is in it has to be DynamoDB's own words.
 fn placeholders(text: &str) -> Vec<&str> {
     const WORDS: [&str; 16] = [
-        "AND", "OR", "NOT", "BETWEEN", "IN", "SET", "REMOVE", "ADD", "DELETE", "attribute_exists", "attribute_not_exists",
-        "begins_with", "contains", "attribute_type", "size", "if_not_exists",
+        "AND",
+        "OR",
+        "NOT",
+        "BETWEEN",
+        "IN",
+        "SET",
+        "REMOVE",
+        "ADD",
+        "DELETE",
+        "attribute_exists",
+        "attribute_not_exists",
+        "begins_with",
+        "contains",
+        "attribute_type",
+        "size",
+        "if_not_exists",
     ];
     let is_token = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '#' | ':');
     let tokens = text.split(|letter| !is_token(letter)).filter(|token| !token.is_empty());
@@ -86,7 +101,7 @@ fn placeholders(text: &str) -> Vec<&str> {
     for word in words {
         assert!(WORDS.contains(&word) || word.parse::<usize>().is_ok(), "{word} stands in {text}");
     }
-    assert!(text.chars().all(|letter| letter.is_ascii()), "{text}");
+    assert!(text.is_ascii(), "{text}");
     found
 }
 
@@ -294,10 +309,7 @@ fn a_negation_holds_for_what_it_stands_before_and_no_more() {
     let exists = |name: &'static str| Node::Exists(RawPath::from(name));
     let mut rendering = Rendering::new();
     let rendered = rendering.condition(&Node::Not(Box::new(exists("a"))).and(exists("b").or(exists("c"))));
-    assert_eq!(
-        rendered,
-        "((NOT attribute_exists(#n0)) AND (attribute_exists(#n1) OR attribute_exists(#n2)))"
-    );
+    assert_eq!(rendered, "((NOT attribute_exists(#n0)) AND (attribute_exists(#n1) OR attribute_exists(#n2)))");
 }
 
 #[test]
@@ -311,12 +323,17 @@ fn an_update_s_clauses_stand_under_their_keywords() {
     assert_eq!(update, "SET #n0 = #n0, #n2[3].#n3 = :v0 REMOVE #n1");
     let (names, _) = rendering.finish(&[&update]).expect("is within the limits");
     let expected = [("#n0", "version"), ("#n1", "gone"), ("#n2", "list"), ("#n3", "a.b")];
-    assert_eq!(names, expected.map(|(key, name)| (key.to_owned(), name.to_owned())).into_iter().collect::<HashMap<_, _>>());
+    assert_eq!(
+        names,
+        expected.map(|(key, name)| (key.to_owned(), name.to_owned())).into_iter().collect::<HashMap<_, _>>()
+    );
 }
 
 #[test]
 fn an_expression_beyond_the_limits_is_refused() {
-    let chain = |length: usize| (1..length).fold(Node::Exists(RawPath::from("a")), |node, _| node.and(Node::Exists(RawPath::from("b"))));
+    let chain = |length: usize| {
+        (1..length).fold(Node::Exists(RawPath::from("a")), |node, _| node.and(Node::Exists(RawPath::from("b"))))
+    };
     let finish = |node: &Node| {
         let mut rendering = Rendering::new();
         let condition = rendering.condition(node);

@@ -135,15 +135,20 @@ fn send(attempt: &Attempt) -> bool {
         let (names, _) = rendering.finish(&[&condition]).expect("is within the limits");
         let put = ROWS.client.put_item().table_name(TABLE).set_item(Some(item)).condition_expression(condition);
         let put = put.set_expression_attribute_names(Some(names));
-        ROWS.wait(put.send()).map(drop).map_err(|error| error.into_service_error().is_conditional_check_failed_exception())
+        ROWS.wait(put.send())
+            .map(drop)
+            .map_err(|error| error.into_service_error().is_conditional_check_failed_exception())
     } else {
         let mut changes = Changes::new();
         if !matches!(attempt.guard, Guard::Fence { .. }) {
             changes.set_raw(RawPath::from("hit"), AttributeValue::Bool(true));
         }
-        let request = update(core, &Rows::key(), attempt, changes, None, ReturnValue::None).expect("is within the limits");
+        let request =
+            update(core, &Rows::key(), attempt, changes, None, ReturnValue::None).expect("is within the limits");
         let Request::Update(request) = request else { panic!("an update is one") };
-        ROWS.wait(request.send()).map(drop).map_err(|error| error.into_service_error().is_conditional_check_failed_exception())
+        ROWS.wait(request.send())
+            .map(drop)
+            .map_err(|error| error.into_service_error().is_conditional_check_failed_exception())
     };
     match applied {
         Ok(()) => true,
