@@ -81,7 +81,11 @@ async fn tell(accounts: &Table<Account>, network: &Faults, sdk: &Client) -> Outc
     match accounts.save(stale.with(|eve| eve.owner = "Mallory".into())).send().await {
         Err(conflict) if conflict.is_version_conflict() => {
             let stands = conflict.current::<Account>()?.ok_or("comes with the conflict")?;
-            println!("   {conflict}; it is {}'s now, at version {}, and no read was needed", stands.owner, stands.version());
+            println!(
+                "   {conflict}; it is {}'s now, at version {}, and no read was needed",
+                stands.owner,
+                stands.version()
+            );
         }
         other => return Err(format!("a conflict was expected, not {other:?}").into()),
     }

@@ -4,8 +4,8 @@
 //! one process never push each other's ids out. Nothing is kept for an item that no call is at work on, but for the lanes
 //! of calls that ended unknown: they rest, so that the call can still be found in them when it is asked about.
 
-use std::collections::hash_map::{Entry, HashMap};
 use std::collections::VecDeque;
+use std::collections::hash_map::{Entry, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -157,5 +157,65 @@ impl Item {
         })?;
         self.held |= 1 << lane;
         Some(lane)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn items(lanes: &Lanes) -> usize {
+        lanes.shards.iter().map(|shard| shard.lock().unwrap().items.len()).sum()
+    }
+
+    #[tokio::test]
+    async fn idle_items_are_forgotten_at_once() {
+        let lanes = Lanes::new(3);
+        for item in 0..1000 {
+            let mut lease = lanes.lease(item, SystemTime::UNIX_EPOCH).await;
+            lease.in_doubt(SystemTime::UNIX_EPOCH);
+            assert_eq!((lease.lane(), items(&lanes)), (3, 1));
+            lease.settled();
+        }
+        assert_eq!(items(&lanes), 0);
+    }
+
+    #[tokio::test]
+    async fn items_with_a_lane_at_rest_are_forgotten_after_it() {
+        let lanes = Lanes::new(0);
+        let mut now = SystemTime::UNIX_EPOCH;
+        for item in 0..100_000 {
+            lanes.lease(item, now).await.in_doubt(now);
+            now += REST / 100;
+        }
+        // A hundred rest at any time; the others go when a shard's map has doubled.
+        assert!(items(&lanes) < SHARDS * (SWEEP_FROM + 100), "{}", items(&lanes));
+    }
+
+    #[tokio::test]
+    async fn item_is_forgotten_after_all_who_waited_for_it() {
+        let lanes = Lanes::new(7);
+        let now = SystemTime::UNIX_EPOCH;
+        let mut held = Vec::new();
+        for _ in 0..LANES {
+            held.push(lanes.lease(1, now).await);
+        }
+        let taken: Vec<_> = held.iter().map(Lease::lane).collect();
+        assert_eq!(taken, [7, 0, 1, 2, 3, 4, 5, 6]);
+        let waiting: Vec<_> = (0..20).map(|_| tokio::spawn(in_turn(Arc::clone(&lanes), now))).collect();
+        tokio::task::yield_now().await;
+        for gone in waiting.iter().step_by(2) {
+            gone.abort();
+        }
+        drop(held);
+        for (number, waited) in waiting.into_iter().enumerate() {
+            assert_eq!(waited.await.is_ok(), number % 2 == 1);
+        }
+        assert_eq!(items(&lanes), 0);
+    }
+
+    async fn in_turn(lanes: Arc<Lanes>, now: SystemTime) {
+        let _lease = lanes.lease(1, now).await;
+        tokio::task::yield_now().await;
     }
 }

@@ -56,7 +56,9 @@ impl Write<'_> {
         let retry = store.caller().begin_at(self.since.unwrap_or_else(|| store.now()));
         let Some(lease) = retry.within(store.lanes().lease(self.table.hash(&self.key), store.now())).await else {
             let error = Error::new(ErrorKind::Timeout, "earlier calls on the item took all the time there was");
-            return Err(retry.report(error.with_operation(self.operation, self.table.name())).with_limit(Limit::Deadline));
+            return Err(retry
+                .report(error.with_operation(self.operation, self.table.name()))
+                .with_limit(Limit::Deadline));
         };
         let Some(id) = store.write_id(self.expect.birth().unwrap_or(WriteId::NIL)) else {
             return Err(self.no_later_id(&self.table.format().stamp.birth).with_operation(self.operation, self.table.name()));
@@ -125,7 +127,9 @@ impl<R: FnMut(&Attempt) -> Result<Request, Error>> Run<'_, R> {
                 _ => (self.request)(&attempt),
             };
             match rendered {
-                Ok(request) => self.outgoing = Some((attempt, Outgoing::new(write.operation, request).write_id(attempt.id.uuid()))),
+                Ok(request) => {
+                    self.outgoing = Some((attempt, Outgoing::new(write.operation, request).write_id(attempt.id.uuid())))
+                }
                 Err(error) => {
                     self.failure = Some(error);
                     return self.call.fail();
@@ -200,11 +204,16 @@ impl<R: FnMut(&Attempt) -> Result<Request, Error>> Run<'_, R> {
         let error = match (kind, self.failure) {
             (None, Some(failure)) => failure,
             (None, None) => Error::of(ErrorKind::Contention),
-            (Some(ErrorKind::OutcomeUnknown), Some(failure)) => Error::of(ErrorKind::OutcomeUnknown).with_source(failure),
-            (Some(ErrorKind::Malformed), _) => self.item.as_ref().map_or(Error::of(ErrorKind::Malformed), |item| format.unusable(item)),
+            (Some(ErrorKind::OutcomeUnknown), Some(failure)) => {
+                Error::of(ErrorKind::OutcomeUnknown).with_source(failure)
+            }
+            (Some(ErrorKind::Malformed), _) => {
+                self.item.as_ref().map_or(Error::of(ErrorKind::Malformed), |item| format.unusable(item))
+            }
             (Some(kind), _) => Error::of(kind),
         };
-        let error = error.with_operation(self.write.operation, self.write.table.name()).with_write_id(self.call.id.uuid());
+        let error =
+            error.with_operation(self.write.operation, self.write.table.name()).with_write_id(self.call.id.uuid());
         let error = self.retry.report(error);
         Err(match self.item {
             Some(item) => error.with_current(item, format.clone()),

@@ -59,7 +59,8 @@ impl StampNames {
         }
         let has_birth = item.contains_key(&self.birth);
         let bad_id = |name: &&String| item.get(*name).is_some_and(|value| !has_birth || write_id(value).is_none());
-        let bad_key = item.get(&self.keyed).filter(|value| !has_birth || key_stamp(value).is_none()).map(|_| &self.keyed);
+        let bad_key =
+            item.get(&self.keyed).filter(|value| !has_birth || key_stamp(value).is_none()).map(|_| &self.keyed);
         let lanes = self.lanes.iter().flat_map(|lane| [&lane.head, &lane.older]);
         let uncounted = || (has_birth && item.get(version_attribute).is_none()).then_some(version_attribute);
         std::iter::once(&self.birth).chain(lanes).find(bad_id).or(bad_key).map(String::as_str).or_else(uncounted)

@@ -149,7 +149,9 @@ impl<T: Item> Table<T> {
         let failed = |error: Error| error.with_operation("create_if_missing", &self.core.name);
         match request.send().await {
             Err(error) if error.code() != Some("ResourceInUseException") => {
-                return Err(failed(Error::new(ErrorKind::Rejected, "the table could not be created").with_source(error)));
+                return Err(failed(
+                    Error::new(ErrorKind::Rejected, "the table could not be created").with_source(error),
+                ));
             }
             _ => {}
         }

@@ -75,8 +75,10 @@ fn measure(value: &AttributeValue, depth: usize) -> Result<usize, Fault> {
 }
 
 const EMPTY_SET: &str = "is an empty set, which DynamoDB doesn't take; leave the attribute out (`skip_serializing_if`)";
-const NAMELESS: &str = "holds an attribute without a name, which DynamoDB doesn't take; leave out the entry with the empty key";
-const NO_NUMBER: &str = "is no finite number, which DynamoDB can't hold; check for NaN and infinity, or store it as text";
+const NAMELESS: &str =
+    "holds an attribute without a name, which DynamoDB doesn't take; leave out the entry with the empty key";
+const NO_NUMBER: &str =
+    "is no finite number, which DynamoDB can't hold; check for NaN and infinity, or store it as text";
 const TOO_LONG: &str = "has more than 38 significant digits, which DynamoDB can't hold; store it as text";
 const TOO_FAR: &str = "is outside of the numbers that DynamoDB can hold (1E-130 to 9.9E+125); store it as text";
 

@@ -72,8 +72,8 @@ impl<T: Item> Written<T> {
         self.outcome == Outcome::Replayed
     }
 
-    /// The version that this write made, where it can be told: always for a write that was
-    /// [`Applied`](Outcome::Applied), and for a replay where what the write expected fixes it. `None` of a delete.
+    /// The version that this write made, where it can be told: for a write that was [`Applied`](Outcome::Applied) unless its
+    /// reply broke off, and for any where what the write expected fixes it. `None` of a delete.
     #[must_use]
     pub fn version(&self) -> Option<u64> {
         self.version
@@ -86,8 +86,8 @@ impl<T: Item> Written<T> {
     }
 
     /// The item that the reply brought along: of `upsert`, `update`, `save` and `modify` as this write made it, and of any
-    /// replay as it stands now. `None` of an applied `insert` or `delete`, whose replies carry none, and of an item that has
-    /// been deleted since.
+    /// replay as it stands now. `None` of an applied `insert` or `delete`, whose replies carry none, of a write whose reply
+    /// broke off, and of an item that has been deleted since.
     ///
     /// # Errors
     ///
@@ -103,6 +103,9 @@ impl<T: Item> Written<T> {
 
 impl<T> fmt::Debug for Written<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Written").field("outcome", &self.outcome).field("version", &self.version).finish_non_exhaustive()
+        f.debug_struct("Written")
+            .field("outcome", &self.outcome)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
     }
 }

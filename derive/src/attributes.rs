@@ -113,9 +113,10 @@ fn each(
     name: &str,
     mut parse: impl FnMut(ParseNestedMeta<'_>) -> syn::Result<()>,
 ) -> syn::Result<()> {
-    attributes.iter().filter(|attribute| attribute.path().is_ident(name)).try_for_each(|attribute| {
-        attribute.parse_nested_meta(&mut parse)
-    })
+    attributes
+        .iter()
+        .filter(|attribute| attribute.path().is_ident(name))
+        .try_for_each(|attribute| attribute.parse_nested_meta(&mut parse))
 }
 
 fn set(place: &mut Option<LitStr>, value: LitStr, twice: &str) -> syn::Result<()> {

@@ -27,10 +27,14 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let sort_key = one(&fields, "sort_key", |field| field.attributes.sort_key)?;
     let version = one(&fields, "version", |field| field.attributes.version)?;
     if let Some(span) = partition_key.attributes.sort_key {
-        return Err(Error::new(span, "a field can't be partition key and sort key at once; the sort key is another field"));
+        return Err(Error::new(
+            span,
+            "a field can't be partition key and sort key at once; the sort key is another field",
+        ));
     }
     if let (Some(_), Some(name)) = (version, &container.version_attribute) {
-        let message = "the field marked `#[item(version)]` names the version's attribute already; leave one of them out";
+        let message =
+            "the field marked `#[item(version)]` names the version's attribute already; leave one of them out";
         return Err(Error::new(name.span(), message));
     }
     reject_reserved(&fields, &container, version)?;
@@ -71,7 +75,10 @@ fn fields<'a>(input: &'a DeriveInput, container: &Container) -> Result<Vec<Field
         return Err(Error::new(input.ident.span(), "an item is a struct with named fields, which name its attributes"));
     };
     if let Some(parameter) = input.generics.params.first() {
-        return Err(Error::new(parameter.span(), "an item has no generic parameters; derive `Item` on a concrete struct"));
+        return Err(Error::new(
+            parameter.span(),
+            "an item has no generic parameters; derive `Item` on a concrete struct",
+        ));
     }
     let mut fields = Vec::new();
     for field in &named.named {
@@ -80,7 +87,10 @@ fn fields<'a>(input: &'a DeriveInput, container: &Container) -> Result<Vec<Field
         let marked = attributes.partition_key.or(attributes.sort_key).or(attributes.version);
         match (attributes.pathless, marked) {
             (true, Some(span)) => {
-                return Err(Error::new(span, "the field isn't stored as an attribute of its own; remove serde's `skip` or `flatten`"));
+                return Err(Error::new(
+                    span,
+                    "the field isn't stored as an attribute of its own; remove serde's `skip` or `flatten`",
+                ));
             }
             (true, None) => {}
             (false, _) => {

@@ -142,7 +142,9 @@ impl<T, V> Path<T, V> {
             }
             let count = values.len();
             let name = self.name();
-            Err(Error::invalid(format!("`{name}` is compared with {count} values at once; give 1 to {MAX_IN}, or join several conditions")))
+            Err(Error::invalid(format!(
+                "`{name}` is compared with {count} values at once; give 1 to {MAX_IN}, or join several conditions"
+            )))
         }))
     }
 

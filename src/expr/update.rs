@@ -133,14 +133,18 @@ impl Changes {
     fn try_change<T, V>(&mut self, path: Path<T, V>, action: Result<Action, Error>) -> Result<(), Error> {
         let (name, raw) = (path.name(), path.raw());
         if path.is_key() {
-            return Err(Error::invalid(format!("`{name}` is a key attribute, which no update can change; insert the item under its new key")));
+            return Err(Error::invalid(format!(
+                "`{name}` is a key attribute, which no update can change; insert the item under its new key"
+            )));
         }
         let action = action?;
         if let Some(value) = action.value() {
             crate::value::check(name, value)?;
         }
         if self.changes.iter().any(|change| change.path.overlaps(&raw)) {
-            return Err(Error::invalid(format!("the update names `{name}` twice; DynamoDB makes one change of a path at a time")));
+            return Err(Error::invalid(format!(
+                "the update names `{name}` twice; DynamoDB makes one change of a path at a time"
+            )));
         }
         // A value that was stored under an alias would stand beside the new one, and no read would decode the item.
         let aliases = if matches!(action, Action::Set(_)) { path.alias_names() } else { &[] };
@@ -183,7 +187,11 @@ impl std::fmt::Debug for Change {
 fn set(verb: &str, name: &str, elements: AttributeValue) -> Result<AttributeValue, Error> {
     match elements {
         AttributeValue::Ss(_) | AttributeValue::Ns(_) | AttributeValue::Bs(_) => Ok(elements),
-        _ => Err(stored_otherwise(name, verb, "a set, which serde makes a list unless the field says `#[serde(with = \"serde_dynamo::string_set\")]` (or `number_set`, `binary_set`)")),
+        _ => Err(stored_otherwise(
+            name,
+            verb,
+            "a set, which serde makes a list unless the field says `#[serde(with = \"serde_dynamo::string_set\")]` (or `number_set`, `binary_set`)",
+        )),
     }
 }
 

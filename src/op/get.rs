@@ -100,6 +100,9 @@ impl<T: Item> Get<T> {
 
 impl<T: Item> fmt::Debug for Get<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Get").field("table", &self.table).field("consistency", &self.consistency).finish_non_exhaustive()
+        f.debug_struct("Get")
+            .field("table", &self.table)
+            .field("consistency", &self.consistency)
+            .finish_non_exhaustive()
     }
 }

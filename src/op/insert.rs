@@ -109,8 +109,15 @@ impl<T: Item> Insert<T> {
             },
         });
         let mut item = Some(item);
-        let write =
-            Write { table: core, operation: OPERATION, key, expect: Expect::Absent, keyed, conditional: false, since: None };
+        let write = Write {
+            table: core,
+            operation: OPERATION,
+            key,
+            expect: Expect::Absent,
+            keyed,
+            conditional: false,
+            since: None,
+        };
         let settled = write
             .settle(|attempt| {
                 let (Guard::Absent, Some(mut item)) = (attempt.guard, item.take()) else {

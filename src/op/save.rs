@@ -92,7 +92,9 @@ impl<T: Item> Save<T> {
         let (before, after) = (self.before.map_err(of)?, self.after.map_err(of)?);
         let key = core.key_of(&after);
         if key != core.key_of(&before) {
-            return Err(of(Error::invalid("a key attribute was changed; an item keeps its key, so insert it under the other")));
+            return Err(of(Error::invalid(
+                "a key attribute was changed; an item keeps its key, so insert it under the other",
+            )));
         }
         let changes = differences(core, &before, &after);
         if changes.is_empty() {

@@ -78,7 +78,9 @@ fn guard(table: &Core, attempt: &Attempt, rendering: &mut Rendering) -> String {
     let lane = rendering.name(&stamp.lanes[usize::from(attempt.lane)].head);
     let in_order = format!("(attribute_not_exists({lane}) OR {lane} < {id})");
     let born = match attempt.guard {
-        Guard::At { birth: Some(known), .. } | Guard::Revive { birth: known, .. } | Guard::Fence { birth: Some(known) } => {
+        Guard::At { birth: Some(known), .. }
+        | Guard::Revive { birth: known, .. }
+        | Guard::Fence { birth: Some(known) } => {
             format!("{birth} = {}", rendering.value(known.attribute()))
         }
         _ => format!("{birth} < {id}"),

@@ -52,7 +52,9 @@ pub(crate) enum Step {
     /// Send [`Call::attempt`], which may be another than before.
     Send,
     /// Give the call a fresh id above this one with [`Call::renew`], then send.
-    Renew { above: WriteId },
+    Renew {
+        above: WriteId,
+    },
     Settled(Outcome),
 }
 

@@ -65,9 +65,7 @@ impl Expect {
             Self::Absent => Guard::Absent,
             Self::Exists | Self::Buried => Guard::Born,
             Self::Any | Self::Gone => Guard::Open,
-            Self::At { version, birth: Birth::Foreign } => {
-                Guard::Adopt { version: (version > 0).then_some(version) }
-            }
+            Self::At { version, birth: Birth::Foreign } => Guard::Adopt { version: (version > 0).then_some(version) },
             Self::At { version, .. } => Guard::At { version, birth: self.birth() },
         }
     }

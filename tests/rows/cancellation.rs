@@ -9,7 +9,7 @@ use dynamo_once::testing::{Arrival, Fault, Operation};
 use tokio::task::JoinSet;
 
 use crate::account::{Account, Verb, account};
-use crate::world::{World, ok};
+use crate::world::{World, ok, sleep};
 
 /// Drops the future once it has been polled so often, unless it has come to its end.
 async fn dropped_after<F: Future>(polls: usize, future: F) -> Option<F::Output> {
@@ -197,7 +197,7 @@ async fn calls_dropped_while_they_wait_for_a_lane_are_passed_over() {
             let accounts = world.accounts.clone();
             set.spawn(async move { accounts.update("a").add(Account::FIELDS.balance, 1).send().await });
         }
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        sleep(Duration::from_millis(100)).await;
     }
     waiting.shutdown().await;
     for set in [running, behind] {
@@ -216,7 +216,7 @@ async fn dropped_calls_hand_their_lane_to_those_who_wait() {
             let accounts = world.accounts.clone();
             set.spawn(async move { accounts.update("a").add(Account::FIELDS.balance, 1).send().await });
         }
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        sleep(Duration::from_millis(100)).await;
     }
     assert_eq!(world.sent().len(), 8);
     hanging.shutdown().await;

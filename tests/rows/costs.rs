@@ -7,7 +7,7 @@ use dynamo_once::testing::{Fault, Operation, Reply};
 
 use crate::account::{Account, Verb, account};
 use crate::peer::{Stored, foreign, number};
-use crate::world::{World, ok};
+use crate::world::{World, ok, sleep};
 
 fn requests(world: &World) -> Vec<String> {
     world.sent().iter().map(|sent| sent.operation.to_string()).collect()
@@ -97,7 +97,7 @@ async fn modify_is_two_requests_and_one_more_for_each_conflict() {
     world.faults.on(Operation::UpdateItem).inject(Fault::reply(Reply::throttled().after(2 * second)));
     let modify = world.accounts.modify("a", |account| account.balance += 1).send();
     let other = async {
-        tokio::time::sleep(second).await;
+        sleep(second).await;
         world.others.update("a").add(Account::FIELDS.balance, 100).send().await
     };
     let (modified, other) = tokio::join!(modify, other);

@@ -8,7 +8,7 @@ use dynamo_once::testing::{Arrival, Fault, Operation, Reply};
 use dynamo_once::{Outcome, RetryPolicy};
 
 use crate::account::{End, Verb};
-use crate::world::{World, ok};
+use crate::world::{World, ok, sleep};
 
 /// Every fault that one re-send heals: with how the call ends, and how many requests it takes.
 fn healing() -> Vec<(Fault, Outcome, usize)> {
@@ -80,7 +80,7 @@ async fn every_fault_that_a_resend_heals_leaves_one_effect() {
             assert_eq!(world.state().await, once(verb), "{verb}, {fault}\n{}", world.faults.log());
 
             // What is still on its way changes nothing any more.
-            tokio::time::sleep(Duration::from_secs(2)).await;
+            sleep(Duration::from_secs(2)).await;
             world.faults.deliver_late().await;
             assert_eq!(world.state().await, once(verb), "{verb}, {fault}, late\n{}", world.faults.log());
             assert_eq!(world.faults.held_back(), 0);
@@ -104,7 +104,7 @@ async fn any_two_faults_in_a_row_leave_one_effect() {
                 world.faults.on(verb.operation()).inject(fault.clone());
                 world.faults.on(verb.operation()).inject(other.clone());
                 ok(verb.call(&world.accounts).await, &world.faults);
-                tokio::time::sleep(Duration::from_secs(2)).await;
+                sleep(Duration::from_secs(2)).await;
                 world.faults.deliver_late().await;
                 assert_eq!(world.state().await, once(verb), "{verb}, {fault}, {other}\n{}", world.faults.log());
             }

@@ -8,7 +8,7 @@ use dynamo_once::testing::{Fault, Operation};
 use tokio::task::JoinSet;
 
 use crate::account::{Account, account};
-use crate::world::{World, ok};
+use crate::world::{World, ok, sleep};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -34,7 +34,7 @@ async fn eight_calls_share_an_item_and_the_ninth_waits() {
     let world = World::with_item().await;
     world.faults.on(Operation::UpdateItem).times(8).inject(Fault::slow_reply(2 * SECOND));
     let calls = concurrent_updates(&world, 9);
-    tokio::time::sleep(SECOND).await;
+    sleep(SECOND).await;
     let lanes = lanes_sent(&world);
     assert_eq!((lanes.len(), lanes.iter().collect::<BTreeSet<_>>().len()), (8, 8), "{lanes:?}");
 
@@ -127,7 +127,7 @@ async fn lane_of_an_unknown_outcome_rests_until_its_attempts_cannot_arrive() {
     world.faults.deliver_late().await;
     assert_eq!(world.state().await, Some((12, 3)), "and so it still holds when it arrives");
 
-    tokio::time::sleep(SECOND * 301).await;
+    sleep(SECOND * 301).await;
     ok(add().await, &world.faults);
     assert_eq!(lanes_sent(&world)[2], unknown);
 }
@@ -172,7 +172,7 @@ async fn calls_on_other_items_do_not_wait() {
     let world = World::with_item().await;
     world.faults.on(Operation::UpdateItem).times(8).inject(Fault::hang().applied());
     let calls = concurrent_updates(&world, 9);
-    tokio::time::sleep(SECOND).await;
+    sleep(SECOND).await;
     assert_eq!(world.sent().len(), 8);
     ok(world.accounts.insert(&Account { id: "b".into(), balance: 1 }).send().await, &world.faults);
     drop(calls);

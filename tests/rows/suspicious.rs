@@ -177,6 +177,13 @@ async fn broken_success_with_a_request_id_is_applied() {
         let broken = Reply::ok(serde_json::json!({ "Attributes": { "balance": { "N": "20" } } })).truncated();
         let written = Play::of(verb).reply(broken).ends(Ok(Applied)).await.result.expect("is applied");
         assert!(written.item().expect("nothing to read").is_none());
+        let fixed = match verb {
+            Verb::DeleteAt => None,
+            _ if verb.inserts() => Some(1),
+            _ if verb.at_version() => Some(4),
+            _ => None,
+        };
+        assert_eq!(written.version(), fixed, "{verb}: told by what the write expected");
     }
 }
 

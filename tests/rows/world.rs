@@ -73,7 +73,7 @@ impl World {
 
     /// Write ids of different processes are in no order within a millisecond.
     pub(crate) async fn time_passes(&self) {
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        sleep(Duration::from_secs(1)).await;
     }
 
     /// Another store behind the same faults.
@@ -122,4 +122,9 @@ impl World {
 /// What a test shows when a call did not end as expected.
 pub(crate) fn ok<T>(result: Result<T, Error>, faults: &Faults) -> T {
     result.unwrap_or_else(|error| panic!("{error:?}\n{}", faults.log()))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the time is simulated")]
+pub(crate) async fn sleep(duration: Duration) {
+    tokio::time::sleep(duration).await;
 }

@@ -206,7 +206,11 @@ pub(crate) async fn update_of_lists_and_sets(world: Arc<World>) -> Outcomes {
     let found = carts.get("a").send().await?.expect("is there");
     assert_eq!(found.lines, ["tea", "milk"]);
     assert_eq!(found.tags, tags(&["y", "z"]));
-    assert_eq!((found.revision, found.version()), (3, 3), "the version shows in its field, and edits to it are ignored");
+    assert_eq!(
+        (found.revision, found.version()),
+        (3, 3),
+        "the version shows in its field, and edits to it are ignored"
+    );
     Ok(())
 }
 

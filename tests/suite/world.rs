@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Config;
-use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::types::AttributeValue;
 use dynamo_once::testing::{Arrival, Embedded, Fault, Faults, Operation, Rates, Request};
 use dynamo_once::{Error, Item, RetryPolicy, Store, Table};
 
@@ -58,7 +58,8 @@ impl World {
             Weather::EveryFirstReplyLost => {
                 for operation in [Operation::PutItem, Operation::UpdateItem, Operation::DeleteItem] {
                     let seen = Mutex::new(HashSet::new());
-                    let is_first = move |request: &Request| seen.lock().expect("whole").insert(request.body().to_string());
+                    let is_first =
+                        move |request: &Request| seen.lock().expect("whole").insert(request.body().to_string());
                     faults.on(operation).when(is_first).always().inject(Fault::lost_reply());
                 }
             }
@@ -108,17 +109,12 @@ impl World {
 
     /// Another program's write, which knows nothing of the stamp.
     pub(crate) async fn foreign_put(&self, table: &str, item: serde_json::Value) {
-        let item: HashMap<String, AttributeValue> =
-            serde_dynamo::to_item(item).expect("is a map");
+        let item: HashMap<String, AttributeValue> = serde_dynamo::to_item(item).expect("is a map");
         self.sdk.put_item().table_name(table).set_item(Some(item)).send().await.expect("the engine takes it");
     }
 
     /// The item as it is stored, whatever it is.
-    pub(crate) async fn stored(
-        &self,
-        table: &str,
-        key: &str,
-    ) -> Option<HashMap<String, AttributeValue>> {
+    pub(crate) async fn stored(&self, table: &str, key: &str) -> Option<HashMap<String, AttributeValue>> {
         let key = AttributeValue::S(key.to_owned());
         let request = self.sdk.get_item().table_name(table).key("id", key).consistent_read(true);
         request.send().await.expect("the engine answers").item
@@ -130,7 +126,8 @@ pub(crate) fn run<F>(weather: Weather, behaviour: impl FnOnce(Arc<World>) -> F)
 where
     F: Future<Output = Result<(), Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
 {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let world = Arc::new(World::new(weather).await);
         let result = tokio::spawn(behaviour(world.clone())).await;

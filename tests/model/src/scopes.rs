@@ -1,12 +1,16 @@
 //! Which searches make up a scope, and running them.
 
 use std::fmt;
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use stateright::{Checker, Model};
 
 use crate::protocol::log::KeyStamp;
 use crate::protocol::rules::{Rule, take_away};
-use crate::search::{Clocks, Does, Search, Start, Verb, Wants};
+use crate::search::{Clocks, Does, Search, Start, UNBOUNDED, Verb, Wants};
 
 /// How much is searched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,25 +59,42 @@ const VERBS: [Verb; 11] =
 const CORE: [Verb; 4] = [INSERT, UPSERT, UPDATE_IF, DELETE];
 const STARTS: [Start; 4] = [Start::Nothing, Start::Item, Start::Foreign, Start::Tombstone];
 
-/// Runs a scope, with one rule taken away or with all of them, and stops at the first violation.
+/// Runs a scope, with one rule taken away or with all of them, and stops at a violation.
 #[must_use]
 pub fn check(scope: Scope, without: Option<Rule>) -> Finding {
     take_away(without);
-    let mut finding = Finding::default();
-    for search in searches(scope) {
-        let description = search.to_string();
-        let checker = search.checker().threads(2).spawn_bfs().join();
-        if std::env::var_os("MODEL_TRACE").is_some() { eprintln!("{} {description}", checker.unique_state_count()); }
-        finding.searches += 1;
-        finding.states += checker.unique_state_count();
-        if let Some((property, path)) = checker.discoveries().into_iter().next() {
-            let steps: Vec<_> = path.into_vec().iter().map(|(state, action)| format!("\n  {state}{action:?}")).collect();
-            finding.violation = Some(format!("{description}\n  broken: {property}{}", steps.concat()));
-            break;
+    let searches = searches(scope);
+    let next = AtomicUsize::new(0);
+    let finding = Mutex::new(Finding::default());
+    // Most searches are small, so that they run side by side rather than each on many threads.
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, NonZero::get) {
+            scope.spawn(|| {
+                while let Some(search) = searches.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let (states, violation) = run(search);
+                    let mut finding = finding.lock().unwrap_or_else(PoisonError::into_inner);
+                    finding.searches += 1;
+                    finding.states += states;
+                    if violation.is_some() {
+                        finding.violation = violation;
+                        next.store(searches.len(), Ordering::Relaxed);
+                    }
+                }
+            });
         }
-    }
+    });
     take_away(None);
-    finding
+    finding.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How many states a search visits, and the path to what it finds broken.
+fn run(search: &Search) -> (usize, Option<String>) {
+    let checker = search.clone().checker().threads(1).spawn_bfs().join();
+    let violation = checker.discoveries().into_iter().next().map(|(property, path)| {
+        let steps: Vec<_> = path.into_vec().iter().map(|(state, action)| format!("\n  {state}{action:?}")).collect();
+        format!("{search}\n  broken: {property}{}", steps.concat())
+    });
+    (checker.unique_state_count(), violation)
 }
 
 /// What a call of a scope meets besides other calls.
@@ -83,13 +104,17 @@ struct Weather {
     foreign_puts: u8,
     expiries: u8,
     takers: u8,
+    faults: u8,
 }
 
-const CALM: Weather = Weather { attempts: 2, foreign_puts: 0, expiries: 0, takers: 0 };
+const CALM: Weather = Weather { attempts: 2, foreign_puts: 0, expiries: 0, takers: 0, faults: UNBOUNDED };
 const PATIENT: Weather = Weather { attempts: 3, ..CALM };
 const TAKEN_UP: Weather = Weather { takers: 2, ..CALM };
 const FOREIGN: Weather = Weather { foreign_puts: 1, ..CALM };
 const EXPIRING: Weather = Weather { expiries: 1, ..CALM };
+
+/// For searches of three calls.
+const TWO_FAULTS: Weather = Weather { faults: 2, ..PATIENT };
 
 const SKEWED: [Clocks; 2] = [Clocks::Ranks([1, 3, 0]), Clocks::Ranks([3, 1, 0])];
 
@@ -112,7 +137,7 @@ fn searches(scope: Scope) -> Vec<Search> {
                     all.extend(with(&pairs(&VERBS, lanes), weather, &[Clocks::Agree, SKEWED[1]]));
                 }
             }
-            all.extend(with(&triples(&CORE), CALM, &[Clocks::Agree]));
+            all.extend(with(&triples(&CORE), TWO_FAULTS, &[Clocks::Agree]));
         }
     }
     all
@@ -137,7 +162,7 @@ fn triples(verbs: &[Verb]) -> Vec<Vec<(Verb, u8)>> {
 }
 
 fn with(scripts: &[Vec<(Verb, u8)>], weather: Weather, clocks: &[Clocks]) -> Vec<Search> {
-    let Weather { attempts, foreign_puts, expiries, takers } = weather;
+    let Weather { attempts, foreign_puts, expiries, takers, faults } = weather;
     let mut all = Vec::new();
     for calls in scripts {
         for start in STARTS {
@@ -145,7 +170,17 @@ fn with(scripts: &[Vec<(Verb, u8)>], weather: Weather, clocks: &[Clocks]) -> Vec
                 for tombstones in [true, false] {
                     if start != Start::Tombstone || tombstones {
                         let calls = calls.clone();
-                        all.push(Search { calls, start, clocks, tombstones, attempts, foreign_puts, expiries, takers });
+                        all.push(Search {
+                            calls,
+                            start,
+                            clocks,
+                            tombstones,
+                            attempts,
+                            foreign_puts,
+                            expiries,
+                            takers,
+                            faults,
+                        });
                     }
                 }
             }
@@ -170,6 +205,10 @@ impl fmt::Display for Search {
             write!(f, "{} on lane {lane}, ", verb.name)?;
         }
         write!(f, "from {:?}, {:?}, tombstones {}", self.start, self.clocks, self.tombstones)?;
-        write!(f, ", {} attempts, {} foreign, {} expiries, {} takers", self.attempts, self.foreign_puts, self.expiries, self.takers)
+        write!(
+            f,
+            ", {} attempts, {} foreign, {} expiries, {} takers",
+            self.attempts, self.foreign_puts, self.expiries, self.takers
+        )
     }
 }

@@ -74,6 +74,8 @@ pub(crate) struct Search {
     pub(crate) expiries: u8,
     /// How many takers an unknown outcome finds (each finishes or aborts).
     pub(crate) takers: u8,
+    /// How often, over all calls, an attempt doesn't simply get its answer.
+    pub(crate) faults: u8,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -87,6 +89,7 @@ pub(crate) struct State {
     foreign_puts: u8,
     expiries: u8,
     takers: u8,
+    faults: u8,
     last_version: u64,
     broken: Option<&'static str>,
 }
@@ -142,16 +145,28 @@ pub(crate) enum Action {
     Expire,
 }
 
+/// Faults as often as there are attempts.
+pub(crate) const UNBOUNDED: u8 = u8::MAX;
+
 const BIRTH: WriteId = WriteId(2 * SPREAD);
 /// Ids are told apart by their remainder: which process made them.
 const SPREAD: u128 = 16;
+
+impl Action {
+    fn is_fault(self) -> bool {
+        use Action::{AnswerTwice, Crash, GiveUp, LoseReply, Reject};
+        matches!(self, AnswerTwice(_) | Crash(_) | GiveUp(_) | LoseReply(_) | Reject(_))
+    }
+}
 
 impl Search {
     fn initial_row(&self) -> Option<Row> {
         let log = Log {
             birth: BIRTH,
             keyed: None,
-            lanes: std::array::from_fn(|lane| if lane == 0 { Lane { head: BIRTH, ..Lane::EMPTY } } else { Lane::EMPTY }),
+            lanes: std::array::from_fn(
+                |lane| if lane == 0 { Lane { head: BIRTH, ..Lane::EMPTY } } else { Lane::EMPTY },
+            ),
         };
         let seen = match self.start {
             Start::Nothing => return None,
@@ -209,7 +224,8 @@ impl Search {
         let before = state.row.clone();
         let fence = matches!(attempt.guard, crate::protocol::guard::Guard::Fence { .. });
         let allowed = attempt.guard.allows(attempt.id, attempt.lane, before.as_ref().map(|row| &row.seen));
-        let wanted = fence || self.calls[op].0.only_if.is_none_or(|value| before.as_ref().is_some_and(|row| row.value == value));
+        let wanted =
+            fence || self.calls[op].0.only_if.is_none_or(|value| before.as_ref().is_some_and(|row| row.value == value));
         if !(allowed && wanted) {
             return (false, before);
         }
@@ -260,7 +276,11 @@ impl Search {
         let step = match step {
             Step::Send | Step::Renew { .. } if out_of_attempts && state.runs[run].sent < self.attempts + 2 => {
                 // The bound on conflicts: as `settle` does, a call that may not go on fails, which may take a fence.
-                if matches!(call.attempt().guard, crate::protocol::guard::Guard::Fence { .. }) { step } else { call.fail() }
+                if matches!(call.attempt().guard, crate::protocol::guard::Guard::Fence { .. }) {
+                    step
+                } else {
+                    call.fail()
+                }
             }
             Step::Send | Step::Renew { .. } if out_of_attempts => call.give_up(),
             step => step,
@@ -321,6 +341,7 @@ impl Model for Search {
             foreign_puts: self.foreign_puts,
             expiries: self.expiries,
             takers: self.takers,
+            faults: self.faults,
             last_version: u64::from(self.start != Start::Nothing && self.start != Start::Foreign),
             broken: None,
         }]
@@ -330,18 +351,23 @@ impl Model for Search {
         for (index, run) in state.runs.iter().enumerate() {
             // Conceded: a `delete(..).at(..)` without tombstones that the network repeats unseen reads "not found".
             let leaves_a_trace = self.effect(run.op) != Effect::Delete || self.calls[run.op].0.expect == Wants::Deleted;
-            if matches!(run.phase, Phase::Running(_)) && leaves_a_trace {
+            let faulty = state.faults > 0;
+            if matches!(run.phase, Phase::Running(_)) && leaves_a_trace && faulty {
                 actions.push(Action::AnswerTwice(index));
             }
             match &run.phase {
                 Phase::Idle => actions.push(Action::Start(index)),
-                Phase::Running(_) => actions.extend([
-                    Action::Answer(index),
-                    Action::LoseReply(index),
-                    Action::GiveUp(index),
-                    Action::Reject(index),
-                    Action::Crash(index),
-                ]),
+                Phase::Running(_) => {
+                    actions.push(Action::Answer(index));
+                    if faulty {
+                        actions.extend([
+                            Action::LoseReply(index),
+                            Action::GiveUp(index),
+                            Action::Reject(index),
+                            Action::Crash(index),
+                        ]);
+                    }
+                }
                 Phase::Ended(Outcome::Unknown, _) if state.takers > 0 => {
                     actions.extend([Action::Finish(index), Action::Abort(index)]);
                 }
@@ -359,6 +385,9 @@ impl Model for Search {
 
     fn next_state(&self, last: &State, action: Action) -> Option<State> {
         let mut state = last.clone();
+        if self.faults < UNBOUNDED && action.is_fault() {
+            state.faults -= 1;
+        }
         let running = |state: &mut State, run: usize| {
             state.runs[run].sent += 1;
             match &state.runs[run].phase {
@@ -470,11 +499,16 @@ impl Model for Search {
                 state.broken.is_none()
             }),
             Property::always("alone and answered, a call is never unknown", |search: &Self, state: &State| {
-                let log_stays = search.tombstones && search.start == Start::Item && search.clocks == Clocks::Agree && search.foreign_puts + search.expiries == 0;
+                let log_stays = search.tombstones
+                    && search.start == Start::Item
+                    && search.clocks == Clocks::Agree
+                    && search.foreign_puts + search.expiries == 0;
                 let alone = search.calls.len() == 1 && state.runs.len() == 1;
-                !(log_stays && alone) || state.runs.iter().all(|run| {
-                    !(run.answered && matches!(run.phase, Phase::Ended(Outcome::Unknown, _)))
-                })
+                !(log_stays && alone)
+                    || state
+                        .runs
+                        .iter()
+                        .all(|run| !(run.answered && matches!(run.phase, Phase::Ended(Outcome::Unknown, _))))
             }),
             Property::always("gone is refused to those only who wanted it gone", |search: &Self, state: &State| {
                 state.ended().all(|(op, outcome)| {
