@@ -292,6 +292,12 @@ impl Error {
         self
     }
 
+    /// The same failure, told in other words.
+    pub(crate) fn with_message(mut self, message: impl Into<Cow<'static, str>>) -> Self {
+        self.inner.message = Some(message.into());
+        self
+    }
+
     pub(crate) fn with_code(mut self, code: &str) -> Self {
         self.inner.code = Some(code.into());
         self

@@ -61,7 +61,9 @@ impl Write<'_> {
                 .with_limit(Limit::Deadline));
         };
         let Some(id) = store.write_id(self.expect.birth().unwrap_or(WriteId::NIL)) else {
-            return Err(self.no_later_id().with_operation(self.operation, self.table.name()));
+            return Err(self
+                .no_later_id(&self.table.format().stamp.birth)
+                .with_operation(self.operation, self.table.name()));
         };
         let (operation, table) = (self.operation, self.table.name());
         let call = Call::new(self.expect, self.keyed, lease.lane(), self.conditional, id);
@@ -69,11 +71,12 @@ impl Write<'_> {
         run.drive().instrument(trace::operation(operation, table)).await
     }
 
-    fn no_later_id(&self) -> Error {
-        Error::new(
-            ErrorKind::Malformed,
-            "the item's log holds a write id from the far future, and none can follow it; remove the log's attributes",
-        )
+    fn no_later_id(&self, attribute: &str) -> Error {
+        let message = format!(
+            "the stored attribute `{attribute}` holds a write id from the far future, and none can follow it; remove the \
+             attributes of the log"
+        );
+        Error::new(ErrorKind::Malformed, message)
     }
 }
 
@@ -104,7 +107,10 @@ impl<R: FnMut(&Attempt) -> Result<Request, Error>> Run<'_, R> {
                         self.attempt().await
                     }
                     None => {
-                        self.failure = Some(self.write.no_later_id());
+                        let stamp = &self.write.table.format().stamp;
+                        let head = &stamp.lanes[usize::from(self.call.lane)].head;
+                        let on_lane = self.item.as_ref().is_some_and(|item| item.get(head) == Some(&above.attribute()));
+                        self.failure = Some(self.write.no_later_id(if on_lane { head } else { &stamp.birth }));
                         self.call.give_up()
                     }
                 },

@@ -191,7 +191,7 @@ impl<T, V> Path<T, V> {
     }
 
     fn function<P: Serialize>(self, name: &'static str, operand: impl IntoValue<P>) -> Condition<T> {
-        let operand = value::encode(&operand.into_value());
+        let operand = value::encode_for(self.name(), &operand.into_value(), value::encode);
         let operand = operand.and_then(|operand| checked(self.name(), operand));
         Condition::new(operand.map(|operand| Node::Function(name, self.raw(), operand)))
     }

@@ -82,7 +82,7 @@ impl<T, V> Path<T, V> {
     }
 
     pub(crate) fn encode(&self, value: &V) -> Result<AttributeValue, Error> {
-        (self.encode)(value)
+        value::encode_for(self.name, value, self.encode)
     }
 
     pub(crate) fn raw(&self) -> RawPath {

@@ -177,3 +177,17 @@ pub fn encode<V: Serialize>(value: &V) -> Result<AttributeValue, Error> {
     serde_dynamo::to_attribute_value(value)
         .map_err(|error| Error::invalid("the value can't be serialised as an attribute").with_source(error))
 }
+
+/// The same, of a value for the attribute with this name.
+pub(crate) fn encode_for<V: ?Sized>(
+    name: &str,
+    value: &V,
+    encode: impl FnOnce(&V) -> Result<AttributeValue, Error>,
+) -> Result<AttributeValue, Error> {
+    encode(value).map_err(|error| {
+        error.with_message(format!(
+            "the value for `{name}` doesn't serialise as an attribute, which the source explains; numbers have 64 bits at \
+             most, and the keys of maps are text: store others as text"
+        ))
+    })
+}

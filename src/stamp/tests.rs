@@ -172,7 +172,7 @@ fn no_id_follows_the_last_of_the_format() {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
     let before_last = WriteId(0xFEFF_FFFF_FFFE << 80);
     assert!(ids.next(now, before_last).is_some_and(|id| id > before_last));
-    assert_eq!(ids.next(now, WriteId((0xFEFF_FFFF_FFFF_u128 << 80) | ((1 << 80) - 1))), None);
+    assert_eq!(ids.next(now, WriteId((0xFF00_0000_0000_u128 << 80) - 1)), None);
     assert_eq!(ids.next(now, WriteId(u128::MAX)), None);
     let beyond = SystemTime::UNIX_EPOCH + Duration::from_millis(0xFF00_0000_0000);
     assert_eq!(ids.next(beyond, WriteId::NIL), None, "a clock that far ahead makes no id");
