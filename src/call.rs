@@ -5,29 +5,21 @@
 //! table and nothing more. Whether to go on, and what it means for the operation, is decided above.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::fmt;
 use std::time::SystemTime;
-use std::{fmt, mem};
 
-use aws_sdk_dynamodb::config::interceptors::{
-    BeforeTransmitInterceptorContextMut, BeforeTransmitInterceptorContextRef,
-};
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
-use aws_sdk_dynamodb::error::BoxError;
 use aws_sdk_dynamodb::operation::delete_item::builders::DeleteItemFluentBuilder;
 use aws_sdk_dynamodb::operation::get_item::builders::GetItemFluentBuilder;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_dynamodb::{Client, Config};
-use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
-use aws_smithy_types::body::SdkBody;
 use uuid::Uuid;
 
 use crate::error::{Error, ErrorKind};
+use crate::flight::{Flight, Watch};
 use crate::retry::budget::Budget;
 use crate::retry::classify::{Progress, classify, cut_off};
 use crate::retry::policy::Bounds;
@@ -75,15 +67,19 @@ pub(crate) enum Request {
 pub(crate) struct Outgoing {
     operation: &'static str,
     write_id: Option<Uuid>,
-    request: Request,
+    kind: Kind,
+    table: Option<String>,
+    /// What the first attempt sends.
+    request: Option<Request>,
     flight: Flight,
-    state: State,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    Fresh,
-    Sent,
+#[derive(Clone, Copy)]
+enum Kind {
+    Put,
+    Update,
+    Delete,
+    Get,
 }
 
 impl Caller {
@@ -102,6 +98,7 @@ impl Caller {
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts)
             .sleep_impl(clock.sleep_impl())
+            .interceptor(Watch)
             .build();
         Self { client: Client::from_conf(single), budget: Budget::new(bounds.budget), bounds, clock }
     }
@@ -158,7 +155,9 @@ impl Caller {
 
 impl Outgoing {
     pub(crate) fn new(operation: &'static str, request: impl Into<Request>) -> Self {
-        Self { operation, write_id: None, request: request.into(), flight: Flight::default(), state: State::Fresh }
+        let request = request.into();
+        let (kind, table) = request.shell();
+        Self { operation, write_id: None, kind, table, request: Some(request), flight: Flight::default() }
     }
 
     /// Names the write in the events of its attempts.
@@ -167,31 +166,43 @@ impl Outgoing {
         self
     }
 
-    /// The request to send now; what stays here is the one to send next. `None` where there is no content left to send.
+    /// The request to send now. `None` where there is no content left to send.
     fn next(&mut self, client: &Client) -> Option<Request> {
-        let lost = self.state == State::Sent && !self.flight.has_body();
-        self.state = State::Sent;
         self.flight.reset();
-        let empty = self.request.without_content(client);
-        (!lost).then(|| mem::replace(&mut self.request, empty))
+        match self.request.take() {
+            Some(first) => Some(first),
+            None => self.flight.has_body().then(|| self.kind.without_content(client, self.table.clone())),
+        }
+    }
+}
+
+impl Kind {
+    /// A request of this kind for this table, which is all that routing and signing look at.
+    fn without_content(self, client: &Client, table: Option<String>) -> Request {
+        match self {
+            Self::Put => client.put_item().set_table_name(table).into(),
+            Self::Update => client.update_item().set_table_name(table).into(),
+            Self::Delete => client.delete_item().set_table_name(table).into(),
+            Self::Get => client.get_item().set_table_name(table).into(),
+        }
     }
 }
 
 impl Request {
-    /// The same kind of request for the same table, which is all that routing and signing look at.
-    fn without_content(&self, client: &Client) -> Self {
-        match self {
-            Self::Put(put) => Self::Put(client.put_item().set_table_name(put.get_table_name().clone())),
-            Self::Update(update) => Self::Update(client.update_item().set_table_name(update.get_table_name().clone())),
-            Self::Delete(delete) => Self::Delete(client.delete_item().set_table_name(delete.get_table_name().clone())),
-            Self::Get(get) => Self::Get(client.get_item().set_table_name(get.get_table_name().clone())),
-        }
+    fn shell(&self) -> (Kind, Option<String>) {
+        let (kind, table) = match self {
+            Self::Put(put) => (Kind::Put, put.get_table_name()),
+            Self::Update(update) => (Kind::Update, update.get_table_name()),
+            Self::Delete(delete) => (Kind::Delete, delete.get_table_name()),
+            Self::Get(get) => (Kind::Get, get.get_table_name()),
+        };
+        (kind, table.clone())
     }
 
     async fn dispatch(self, flight: &Flight, clock: &Clock) -> Reply {
         macro_rules! send {
             ($builder:ident, $attributes:ident) => {
-                match $builder.customize().interceptor(flight.clone()).send().await {
+                match flight.watch($builder.send()).await {
                     Ok(output) => Reply::Done { attributes: output.$attributes },
                     Err(error) => classify(error, flight.progress(), clock.now()),
                 }
@@ -232,97 +243,6 @@ impl fmt::Display for Reply {
             Self::NotApplied { error, .. } => write!(f, "not applied: {error}"),
             Self::Unanswered { error } => write!(f, "unanswered: {error}"),
         }
-    }
-}
-
-/// Watches an attempt on its way through the SDK: how far it came, and what its body was.
-#[derive(Debug, Clone, Default)]
-struct Flight(Arc<FlightState>);
-
-#[derive(Debug, Default)]
-struct FlightState {
-    progress: AtomicU8,
-    body: OnceLock<SdkBody>,
-}
-
-impl Flight {
-    fn progress(&self) -> Progress {
-        Progress::from(self.0.progress.load(Ordering::Acquire))
-    }
-
-    fn advance(&self, progress: Progress) {
-        self.0.progress.store(progress as u8, Ordering::Release);
-    }
-
-    fn reset(&self) {
-        self.advance(Progress::Preparing);
-    }
-
-    fn has_body(&self) -> bool {
-        self.0.body.get().is_some()
-    }
-}
-
-#[dyn_dispatch_hint]
-impl Intercept for Flight {
-    fn name(&self) -> &'static str {
-        "Flight"
-    }
-
-    /// The SDK's own retries start over from here, and so do ours: what other interceptors do per attempt, they do again.
-    fn modify_before_retry_loop(
-        &self,
-        context: &mut BeforeTransmitInterceptorContextMut<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let request = context.request_mut();
-        match self.0.body.get().map(|body| body.try_clone().ok_or("a body of bytes can be cloned")) {
-            Some(body) => {
-                *request.body_mut() = body?;
-                let length = request.body().content_length().unwrap_or_default();
-                request.headers_mut().insert("content-length", length.to_string());
-            }
-            None => {
-                if let Some(body) = request.body().try_clone() {
-                    let _ = self.0.body.set(body);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn read_before_attempt(
-        &self,
-        _: &BeforeTransmitInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        self.advance(Progress::Identifying);
-        Ok(())
-    }
-
-    fn read_before_signing(
-        &self,
-        _: &BeforeTransmitInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        self.advance(Progress::Signing);
-        Ok(())
-    }
-
-    fn read_before_transmit(
-        &self,
-        _: &BeforeTransmitInterceptorContextRef<'_>,
-        components: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        // Without a client the SDK fails right after this, with an error like any other.
-        if components.http_client().is_some() {
-            self.advance(Progress::Departed);
-        }
-        Ok(())
     }
 }
 

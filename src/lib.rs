@@ -57,6 +57,7 @@ mod call;
 mod error;
 mod expr;
 mod fingerprint;
+mod flight;
 mod format;
 mod item;
 mod key;

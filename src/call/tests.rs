@@ -3,20 +3,26 @@
 use std::collections::VecDeque;
 use std::error::Error as _;
 use std::io;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::config::http::{HttpRequest, HttpResponse};
-use aws_sdk_dynamodb::config::interceptors::BeforeSerializationInterceptorContextMut;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::config::interceptors::{
+    BeforeSerializationInterceptorContextMut, BeforeTransmitInterceptorContextMut,
+};
+use aws_sdk_dynamodb::config::{BehaviorVersion, ConfigBag, Credentials, Intercept, Region};
+use aws_sdk_dynamodb::error::BoxError;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::identity::{IdentityFuture, ResolveCachedIdentity, SharedIdentityResolver};
+use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents as Components;
+use aws_smithy_types::body::SdkBody;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::Instant;
 
 use super::*;
@@ -345,9 +351,10 @@ async fn what_the_user_configured_is_kept_but_for_retries_and_the_operation_time
 /// The errors of the SDK's default HTTP client, which no script can make.
 #[tokio::test]
 async fn on_real_sockets_only_a_connection_that_was_made_leaves_doubt() {
-    let free = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let refusing = free.local_addr().expect("bound").to_string();
-    drop(free);
+    // Bound, so that nobody else takes the port, but not listening.
+    let reserved = TcpSocket::new_v4().expect("a socket");
+    reserved.bind("127.0.0.1:0".parse().expect("an address")).expect("a port");
+    let refusing = reserved.local_addr().expect("bound").to_string();
     assert_eq!(describe(&attempt_at(&format!("http://{refusing}")).await), "not applied Unreachable, again Transport");
     assert_eq!(describe(&attempt_at("http://nowhere.invalid").await), "not applied Unreachable, again Transport");
 

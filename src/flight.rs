@@ -1,0 +1,155 @@
+//! Watching an attempt on its way through the SDK.
+
+use std::cell::RefCell;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+
+use aws_sdk_dynamodb::config::interceptors::{
+    BeforeTransmitInterceptorContextMut, BeforeTransmitInterceptorContextRef,
+};
+use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_dynamodb::error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
+use aws_smithy_types::body::SdkBody;
+
+use crate::retry::classify::Progress;
+
+/// How far an attempt came on its way through the SDK, and what its body was.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Flight(Arc<FlightState>);
+
+/// The interceptor of a client whose attempts are watched.
+#[derive(Debug)]
+pub(crate) struct Watch;
+
+/// An attempt under watch.
+pub(crate) struct Watched<F> {
+    flight: Flight,
+    /// In a box, since the SDK's futures have some 7 KB, which would be copied from layer to layer.
+    attempt: Pin<Box<F>>,
+}
+
+#[derive(Debug, Default)]
+struct FlightState {
+    progress: AtomicU8,
+    body: OnceLock<SdkBody>,
+}
+
+thread_local! {
+    /// The flight whose attempt is being polled on this thread.
+    static WATCHED: RefCell<Option<Flight>> = const { RefCell::new(None) };
+}
+
+impl Flight {
+    /// Runs an attempt of a client that has [`Watch`].
+    ///
+    /// The SDK would take an interceptor for one request too, by `customize`, at the price of a set of plugins that is put
+    /// together anew for each: eight allocations and some 3 us (`benches/insert.rs`).
+    pub(crate) fn watch<F: Future>(&self, attempt: F) -> Watched<F> {
+        Watched { flight: self.clone(), attempt: Box::pin(attempt) }
+    }
+
+    pub(crate) fn progress(&self) -> Progress {
+        Progress::from(self.0.progress.load(Ordering::Acquire))
+    }
+
+    fn advance(&self, progress: Progress) {
+        self.0.progress.store(progress as u8, Ordering::Release);
+    }
+
+    fn advance_watched(progress: Progress) {
+        WATCHED.with_borrow(|watched| watched.iter().for_each(|flight| flight.advance(progress)));
+    }
+
+    pub(crate) fn reset(&self) {
+        self.advance(Progress::Preparing);
+    }
+
+    pub(crate) fn has_body(&self) -> bool {
+        self.0.body.get().is_some()
+    }
+}
+
+impl<F: Future> Future for Watched<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let _landing = Landing(WATCHED.replace(Some(self.flight.clone())));
+        self.attempt.as_mut().poll(context)
+    }
+}
+
+/// Puts back what was watched before, also where a poll panics.
+struct Landing(Option<Flight>);
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        WATCHED.set(self.0.take());
+    }
+}
+
+#[dyn_dispatch_hint]
+impl Intercept for Watch {
+    fn name(&self) -> &'static str {
+        "Watch"
+    }
+
+    /// The SDK's own retries start over from here, and so do ours: what other interceptors do per attempt, they do again.
+    fn modify_before_retry_loop(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let request = context.request_mut();
+        let Some(Flight(watched)) = WATCHED.with_borrow(Clone::clone) else { return Ok(()) };
+        match watched.body.get().map(|body| body.try_clone().ok_or("a body of bytes can be cloned")) {
+            Some(body) => {
+                *request.body_mut() = body?;
+                let length = request.body().content_length().unwrap_or_default();
+                request.headers_mut().insert("content-length", length.to_string());
+            }
+            None => {
+                if let Some(body) = request.body().try_clone() {
+                    let _ = watched.body.set(body);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn read_before_attempt(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        Flight::advance_watched(Progress::Identifying);
+        Ok(())
+    }
+
+    fn read_before_signing(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        Flight::advance_watched(Progress::Signing);
+        Ok(())
+    }
+
+    fn read_before_transmit(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        components: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        // Without a client the SDK fails right after this, with an error like any other.
+        if components.http_client().is_some() {
+            Flight::advance_watched(Progress::Departed);
+        }
+        Ok(())
+    }
+}
