@@ -11,7 +11,7 @@ use crate::lanes::Lease;
 use crate::op::stamped;
 use crate::protocol::call::{Attempt, Call, Outcome, Step};
 use crate::protocol::guard::{Expect, Guard};
-use crate::protocol::log::{KeyStamp, WriteId};
+use crate::protocol::log::{KeyStamp, Version, WriteId};
 use crate::protocol::verdict::Refusal;
 use crate::retry::{Retry, Why};
 use crate::table::Core;
@@ -53,6 +53,12 @@ impl Write<'_> {
         R: FnMut(&Attempt) -> Result<Request, Error>,
     {
         let store = self.table.store();
+        if let Expect::At { version, .. } = self.expect
+            && version > Version::LAST
+        {
+            let error = Error::invalid("the etag's version is beyond the last that a write can count up");
+            return Err(error.with_operation(self.operation, self.table.name()));
+        }
         let retry = store.caller().begin_at(self.since.unwrap_or_else(|| store.now()));
         let Some(lease) = retry.within(store.lanes().lease(self.table.hash(&self.key), store.now())).await else {
             let error = Error::new(ErrorKind::Timeout, "earlier calls on the item took all the time there was");

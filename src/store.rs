@@ -9,6 +9,7 @@ use aws_sdk_dynamodb::{Client, Config};
 use crate::call::Caller;
 use crate::format::Format;
 use crate::item::Item;
+use crate::key::Key;
 use crate::lanes::Lanes;
 use crate::protocol::log::WriteId;
 use crate::protocol::rules::LANES;
@@ -109,6 +110,13 @@ impl Store {
     /// The table with this very name, whatever the item type declares.
     #[must_use]
     pub fn table_named<T: Item>(&self, name: impl Into<String>) -> Table<T> {
+        const {
+            let attributes = if T::SCHEMA.sort_key_name().is_some() { 2 } else { 1 };
+            assert!(
+                <T::Key as Key>::TYPES.len() == attributes,
+                "a schema with a sort key has a key of two, and no other has"
+            );
+        }
         let format = Format { stamp: Arc::clone(&self.shared.stamp), version: T::SCHEMA.version_attribute_name() };
         Table::new(self.clone(), name.into(), T::SCHEMA, format)
     }

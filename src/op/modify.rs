@@ -128,7 +128,7 @@ where
                 Err(error) if error.is_version_conflict() => error,
                 written_or_failed => return written_or_failed,
             };
-            current = conflict.current()?;
+            current = conflict.current().map_err(of)?;
             if let Err(limit) = retry.pause(Why::Conflict).await {
                 return Err(conflict.of_kind(ErrorKind::VersionConflict, ErrorKind::Contention).with_limit(limit));
             }

@@ -124,8 +124,8 @@ impl Guard {
     pub(crate) fn makes(self) -> Option<u64> {
         match self {
             Self::Absent => Some(1),
-            Self::At { version, .. } | Self::Revive { version, .. } => Some(version + 1),
-            Self::Adopt { version } => Some(version.unwrap_or(0) + 1),
+            Self::At { version, .. } | Self::Revive { version, .. } => Some(version.saturating_add(1)),
+            Self::Adopt { version } => Some(version.unwrap_or(0).saturating_add(1)),
             Self::Born | Self::Open | Self::Fence { .. } => None,
         }
     }
