@@ -9,6 +9,7 @@ use std::fmt;
 use std::time::SystemTime;
 
 use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::StalledStreamProtectionConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::operation::delete_item::builders::DeleteItemFluentBuilder;
 use aws_sdk_dynamodb::operation::get_item::builders::GetItemFluentBuilder;
@@ -98,6 +99,8 @@ impl Caller {
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts)
             .sleep_impl(clock.sleep_impl())
+            // Each attempt has its timeout, which ends what that protection is there to end, and costs less.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .interceptor(Watch)
             .build();
         Self { client: Client::from_conf(single), budget: Budget::new(bounds.budget), bounds, clock }
