@@ -63,14 +63,22 @@ impl StampNames {
         let bad_key =
             item.get(&self.keyed).filter(|value| !has_birth || key_stamp(value).is_none()).map(|_| &self.keyed);
         let lanes = self.lanes.iter().flat_map(|lane| [&lane.head, &lane.older]);
+        let lone_marker = (!has_birth && item.contains_key(&self.tombstone)).then_some(&self.tombstone);
         let uncounted = || (has_birth && item.get(version_attribute).is_none()).then_some(version_attribute);
-        std::iter::once(&self.birth).chain(lanes).find(bad_id).or(bad_key).map(String::as_str).or_else(uncounted)
+        std::iter::once(&self.birth)
+            .chain(lanes)
+            .find(bad_id)
+            .or(bad_key)
+            .or(lone_marker)
+            .map(String::as_str)
+            .or_else(uncounted)
     }
 
     fn history(&self, item: &RawItem) -> History {
         let Some(birth) = item.get(&self.birth) else {
             let leftover = |lane: &LaneNames| item.contains_key(&lane.head) || item.contains_key(&lane.older);
-            let stamped = item.contains_key(&self.keyed) || self.lanes.iter().any(leftover);
+            let others = [&self.keyed, &self.tombstone];
+            let stamped = others.iter().any(|name| item.contains_key(*name)) || self.lanes.iter().any(leftover);
             return if stamped { History::Unreadable } else { History::Foreign };
         };
         let log = || -> Option<Log> {

@@ -147,7 +147,7 @@ impl Changes {
             )));
         }
         // A value that was stored under an alias would stand beside the new one, and no read would decode the item.
-        let aliases = if matches!(action, Action::Set(_)) { path.alias_names() } else { &[] };
+        let aliases = if matches!(action, Action::Set(_) | Action::Remove) { path.alias_names() } else { &[] };
         self.changes.push(Change { path: raw, action });
         aliases.iter().for_each(|alias| self.remove_unless_changed(alias));
         Ok(())
