@@ -1,11 +1,10 @@
 //! The stamp as it is stored: which attributes carry it, and reading it back from an item that may be anyone's.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use uuid::Uuid;
+use uuid::{ContextV7, NoContext, Timestamp, Uuid};
 
 use crate::item::RawItem;
 use crate::protocol::log::{History, KeyStamp, Lane, Log, Seen, Version, WriteId};
@@ -113,69 +112,29 @@ impl KeyStamp {
 }
 
 /// Makes write ids: UUIDv7 by the store's clock, in order within the process.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct WriteIds {
-    order: Mutex<Order>,
+    order: std::sync::Mutex<ContextV7>,
 }
-
-#[derive(Debug)]
-struct Order {
-    /// Seeded once by the operating system, which each id would otherwise ask, at 1 us.
-    random: fastrand::Rng,
-    newest: u128,
-}
-
-/// How many bits of a UUIDv7 are random, on either side of its variant.
-const RANDOM_BITS: u32 = 74;
-const LOW_BITS: u32 = 62;
 
 impl WriteIds {
-    pub(crate) fn new() -> Self {
-        // All but the time and the six fixed bits of a UUIDv7 comes from the operating system.
-        let seed = Uuid::now_v7().as_u128() as u64;
-        Self { order: Mutex::new(Order { random: fastrand::Rng::with_seed(seed), newest: 0 }) }
-    }
-
-    /// An id greater than `above`: of now, or, where the clock that made `above` was ahead of ours, just after it. `None` where
-    /// no later id is left in this format.
+    /// An id greater than `above`: of now, or, where the clock that made `above` was ahead of ours, of a millisecond later
+    /// than it. `None` where no later id is left in this format.
     pub(crate) fn next(&self, now: SystemTime, above: WriteId) -> Option<WriteId> {
-        let millis = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
-        // A poisoned lock holds an order that is as good as any.
-        let mut order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
-        let newest = order.newest;
-        let own = order.of(millis).filter(|id| *id > newest).or_else(|| order.after(newest));
-        // Ids of a clock ahead of ours are stepped over on their own item only; they don't move our time.
-        order.newest = own.unwrap_or(newest);
-        let id = own.filter(|id| *id > above.0).or_else(|| order.after(above.0))?;
-        (id.to_be_bytes()[0] != LATER_FORMAT).then_some(WriteId(id))
+        let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let id = {
+            // A poisoned lock holds a counter that is as good as any.
+            let order = self.order.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            Uuid::new_v7(Timestamp::from_unix(&*order, since.as_secs(), since.subsec_nanos()))
+        };
+        let id = if id.as_u128() > above.0 {
+            id
+        } else {
+            let later = Duration::from_millis(u64::try_from(above.0 >> 80).ok()? + 1);
+            Uuid::new_v7(Timestamp::from_unix(NoContext, later.as_secs(), later.subsec_nanos()))
+        };
+        (id.as_u128() > above.0 && id.as_bytes()[0] != LATER_FORMAT).then(|| WriteId(id.as_u128()))
     }
-}
-
-impl Order {
-    /// An id of this millisecond.
-    fn of(&mut self, millis: u128) -> Option<u128> {
-        let random = self.random.u128(..1 << RANDOM_BITS);
-        id(millis, random)
-    }
-
-    /// An id a little greater than this one, or of the next millisecond.
-    fn after(&mut self, floor: u128) -> Option<u128> {
-        let millis = floor >> 80;
-        let low = floor & ((1 << LOW_BITS) - 1);
-        let random = ((floor >> 64) & 0xFFF) << LOW_BITS | low;
-        let stepped = random + 1 + u128::from(self.random.u32(..));
-        let close = (stepped >> RANDOM_BITS == 0).then(|| id(millis, stepped)).flatten();
-        close.filter(|id| *id > floor).or_else(|| self.of(millis + 1))
-    }
-}
-
-/// The UUIDv7 of this time with these 74 bits; `None` beyond the last time there is.
-fn id(millis: u128, random: u128) -> Option<u128> {
-    let millis = u64::try_from(millis).ok().filter(|millis| millis >> 48 == 0)?;
-    let mut bits = [0; 10];
-    bits[..2].copy_from_slice(&((random >> LOW_BITS) as u16).to_be_bytes());
-    bits[2..].copy_from_slice(&(random as u64).to_be_bytes());
-    Some(uuid::Builder::from_unix_timestamp_millis(millis, &bits).into_uuid().as_u128())
 }
 
 fn version(stored: Option<&AttributeValue>) -> Version {

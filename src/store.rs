@@ -182,7 +182,7 @@ impl StoreBuilder {
             shared: Arc::new(Shared {
                 caller: Caller::new(&self.config, &self.retry),
                 lanes: Lanes::new(fastrand::u8(0..LANES as u8)),
-                ids: WriteIds::new(),
+                ids: WriteIds::default(),
                 stamp: Arc::new(StampNames::new(&self.stamp_prefix)),
                 table_names: self.table_names,
                 config: self.config,

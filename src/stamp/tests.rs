@@ -125,7 +125,7 @@ proptest! {
 
     #[test]
     fn ids_grow_whatever_the_clock_does(times in vec(time(), 1..20)) {
-        let ids = WriteIds::new();
+        let ids = WriteIds::default();
         let mut last = WriteId::NIL;
         for now in times {
             let id = ids.next(now, WriteId::NIL).expect("ids are left");
@@ -138,7 +138,7 @@ proptest! {
     #[test]
     fn an_id_is_above_the_one_it_has_to_be_above(now in time(), floor in any::<u128>(), near in any::<bool>()) {
         // Near to now, or anywhere up to the end of the format.
-        let ids = WriteIds::new();
+        let ids = WriteIds::default();
         let floor = if near { WriteId(ids.next(now, WriteId::NIL).expect("ids are left").0 ^ (floor & 0xFFFF_FFFF)) } else { WriteId(floor) };
         match ids.next(now, floor) {
             Some(id) => {
@@ -168,7 +168,7 @@ fn a_version_is_a_whole_number_that_can_be_counted_up() {
 
 #[test]
 fn no_id_follows_the_last_of_the_format() {
-    let ids = WriteIds::new();
+    let ids = WriteIds::default();
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
     let before_last = WriteId(0xFEFF_FFFF_FFFE << 80);
     assert!(ids.next(now, before_last).is_some_and(|id| id > before_last));
