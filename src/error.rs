@@ -378,7 +378,8 @@ impl fmt::Debug for Error {
             .field("elapsed", elapsed)
             .field("limit", limit)
             .field("write_id", write_id)
-            .field("source", &source.as_ref().map(ToString::to_string))
+            // What a decoder says quotes what it couldn't decode.
+            .field("source", &source.as_ref().filter(|_| *kind != ErrorKind::Decode).map(ToString::to_string))
             .finish_non_exhaustive()
     }
 }

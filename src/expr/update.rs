@@ -141,6 +141,13 @@ impl Changes {
         if let Some(value) = action.value() {
             crate::value::check(name, value)?;
         }
+        if !matches!(action, Action::Set(_) | Action::Remove)
+            && let [alias, ..] = path.alias_names()
+        {
+            return Err(Error::invalid(format!(
+                "`{name}` may be stored as `{alias}` too, to which nothing can be added; set it, or use `modify`"
+            )));
+        }
         if self.changes.iter().any(|change| change.path.overlaps(&raw)) {
             return Err(Error::invalid(format!(
                 "the update names `{name}` twice; DynamoDB makes one change of a path at a time"

@@ -85,6 +85,17 @@ impl<T: Item> Upsert<T> {
         let of = |error: Error| error.with_operation(operation, core.name());
         let item = self.item.map_err(of)?;
         let key = core.key_of(&item);
+        let aliased = |field| {
+            core.schema()
+                .known_attributes()
+                .iter()
+                .any(|known| known.name() == field && !known.alias_names().is_empty())
+        };
+        if let Some(field) = self.newer.filter(|field| aliased(*field)) {
+            return Err(of(Error::invalid(format!(
+                "`{field}` may be stored under an alias too, so that it can't tell the newer item; compare by another field"
+            ))));
+        }
         let condition = self.newer.map(|field| newer(field, &item)).transpose().map_err(of)?;
         let changes = whole(core, item);
         let write = Write {
