@@ -326,7 +326,12 @@ async fn expressions_beyond_dynamodb_s_limits_are_refused() {
         (1..count).fold(f.count.ne(-1), |condition, number| condition.and(f.count.ne(-1 - number)))
     };
     let update = |condition| world.table.update("a").add(f.count, 1).when(condition).send();
+    invalid(&update(many(150)).await.unwrap_err(), &["operators", "300"]);
     invalid(&update(many(160)).await.unwrap_err(), &["operators", "300"]);
+    // However many there are, none is joined too deep for the stack.
+    invalid(&update(many(200_000)).await.unwrap_err(), &["operators", "300"]);
+    let odd = (0..200_001).fold(f.count.eq(0), |condition, _| !condition);
+    invalid(&update(odd).await.unwrap_err(), &["operators", "300"]);
     let long = (0..9).fold(f.text.is_in((0..100).map(|number| number.to_string())), |condition, _| {
         condition.or(f.text.is_in((0..100).map(|number| number.to_string())))
     });

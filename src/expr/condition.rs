@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
 
 use crate::error::Error;
+use crate::expr::render::MAX_OPERATORS;
 use crate::expr::value::{self, Contains, IntoValue, Ordered, Prefix};
 use crate::expr::{Path, RawPath};
 
@@ -17,6 +18,8 @@ use crate::expr::{Path, RawPath};
 #[must_use]
 pub struct Condition<T> {
     node: Result<Node, Error>,
+    /// At most [`MAX_OPERATORS`], so that a tree of conditions is never deep enough to exhaust the stack.
+    operators: usize,
     of: PhantomData<fn() -> T>,
 }
 
@@ -229,7 +232,7 @@ size_comparisons! {
 
 impl<T> Condition<T> {
     fn new(node: Result<Node, Error>) -> Self {
-        Self { node, of: PhantomData }
+        Self { node, operators: 1, of: PhantomData }
     }
 
     /// Both conditions hold.
@@ -245,7 +248,8 @@ impl<T> Condition<T> {
     /// The condition does not hold.
     #[expect(clippy::should_implement_trait, reason = "`!` is implemented too; a chain reads better with a method")]
     pub fn not(self) -> Self {
-        Self::new(self.node.map(|node| Node::Not(Box::new(node))))
+        let operators = self.operators + 1;
+        Self::joined(operators, self.node.map(|node| Node::Not(Box::new(node))))
     }
 
     pub(crate) fn into_node(self) -> Result<Node, Error> {
@@ -253,7 +257,18 @@ impl<T> Condition<T> {
     }
 
     fn join(self, other: Self, join: fn(Node, Node) -> Node) -> Self {
-        Self::new(self.node.and_then(|node| Ok(join(node, other.node?))))
+        let operators = self.operators + other.operators + 1;
+        Self::joined(operators, self.node.and_then(|node| Ok(join(node, other.node?))))
+    }
+
+    fn joined(operators: usize, node: Result<Node, Error>) -> Self {
+        if operators <= MAX_OPERATORS || node.is_err() {
+            return Self { node, operators, of: PhantomData };
+        }
+        Self::new(Err(Error::invalid(format!(
+            "the condition has more than {MAX_OPERATORS} operators and functions, which DynamoDB doesn't take: ask for less at \
+             once (`is_in` asks for many values by one)"
+        ))))
     }
 }
 
@@ -362,7 +377,7 @@ impl fmt::Display for Operand {
 impl<T> Clone for Condition<T> {
     fn clone(&self) -> Self {
         let node = self.node.as_ref().map_err(|error| Error::new(error.kind(), error.to_string()));
-        Self::new(node.cloned())
+        Self { node: node.cloned(), operators: self.operators, of: PhantomData }
     }
 }
 

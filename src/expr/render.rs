@@ -32,7 +32,7 @@ pub(crate) type Values = HashMap<String, AttributeValue>;
 
 /// AWS, "Service quotas for DynamoDB", expression parameters.
 const MAX_BYTES: usize = 4096;
-const MAX_OPERATORS: usize = 300;
+pub(crate) const MAX_OPERATORS: usize = 300;
 
 impl Rendering {
     pub(crate) fn new() -> Self {
