@@ -30,9 +30,9 @@ impl Format {
         let Some(etag) = etag(&seen) else {
             return Err(self.unusable(&raw).with_current(raw, self.clone()));
         };
-        match decode::<T>(raw, etag.version(), &self.stamp.prefix) {
-            Ok(value) => Ok(Some(Versioned::new(value, etag))),
-            Err((error, raw)) => Err(error.with_current(raw, self.clone())),
+        match decode::<T>(&raw, etag.version(), &self.stamp.prefix) {
+            Ok(value) => Ok(Some(Versioned::new(value, etag, raw))),
+            Err(error) => Err(error.with_current(raw, self.clone())),
         }
     }
 

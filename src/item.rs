@@ -227,9 +227,9 @@ fn not_serialised<T: Item>(item: &T) -> Error {
     })
 }
 
-/// The struct that a stored item holds. Where it holds none, the item comes back as it was.
-pub(crate) fn decode<T: Item>(raw: RawItem, version: u64, stamp_prefix: &str) -> Result<T, (Error, RawItem)> {
-    let stored = Stored { raw: &raw, version, schema: &T::SCHEMA, stamp_prefix };
+/// The struct that a stored item holds.
+pub(crate) fn decode<T: Item>(raw: &RawItem, version: u64, stamp_prefix: &str) -> Result<T, Error> {
+    let stored = Stored { raw, version, schema: &T::SCHEMA, stamp_prefix };
     let error = match T::deserialize(stored) {
         Ok(item) => return Ok(item),
         Err(error) => error,
@@ -242,7 +242,7 @@ pub(crate) fn decode<T: Item>(raw: RawItem, version: u64, stamp_prefix: &str) ->
         Some(path) => format!("the stored attribute `{path}` doesn't decode as this type; the source says why"),
         None => "the stored item doesn't decode as this type; the source says why".to_owned(),
     };
-    Err((Error::new(ErrorKind::Decode, message).with_source(error), raw))
+    Err(Error::new(ErrorKind::Decode, message).with_source(error))
 }
 
 /// A stored item without what is the library's, as a deserializer: it copies the values that it hands out, and leaves the

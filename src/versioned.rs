@@ -1,9 +1,12 @@
 //! An item as read, with the version that it had.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::ops::Deref;
 use std::str::FromStr;
+use std::sync::Arc;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
@@ -15,11 +18,17 @@ use crate::protocol::log::WriteId;
 /// An item as it was read, and the version it had then.
 ///
 /// Dereferences to the item. To change it, see [`with`](Versioned::with).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Versioned<T> {
     item: T,
     etag: Etag,
+    stored: Stored,
 }
+
+/// The item as it was stored: kept, and shared by clones, where a difference can't be told without it. That is where it has
+/// maps, whose paths have to be there, and where no version tells that it is still the one that was read.
+#[derive(Clone)]
+pub(crate) struct Stored(Option<Arc<RawItem>>);
 
 /// An item as it was read, and as it is to be: what [`Table::save`](crate::Table::save) takes.
 pub struct Changed<T> {
@@ -27,6 +36,7 @@ pub struct Changed<T> {
     pub(crate) before: Result<RawItem, Error>,
     pub(crate) after: T,
     pub(crate) etag: Etag,
+    pub(crate) stored: Stored,
 }
 
 /// The version and the birth of an item, by which a later write can tell that it is still the one that was read.
@@ -40,8 +50,8 @@ pub struct Etag {
 }
 
 impl<T> Versioned<T> {
-    pub(crate) fn new(item: T, etag: Etag) -> Self {
-        Self { item, etag }
+    pub(crate) fn new(item: T, etag: Etag, raw: RawItem) -> Self {
+        Self { item, etag, stored: Stored::keep(raw, etag) }
     }
 
     /// The item's version: 1 at its insert, one more at each write. An item that another program wrote may have none: 0.
@@ -83,10 +93,47 @@ impl<T> Versioned<T> {
     where
         T: Item,
     {
+        let Ok(changed) = self.try_with(|item| {
+            change(item);
+            Ok::<_, Infallible>(())
+        });
+        changed
+    }
+
+    pub(crate) fn try_with<E>(self, change: impl FnOnce(&mut T) -> Result<(), E>) -> Result<Changed<T>, E>
+    where
+        T: Item,
+    {
         let before = image(&self.item);
         let mut after = self.item;
-        change(&mut after);
-        Changed { before, after, etag: self.etag }
+        change(&mut after)?;
+        Ok(Changed { before, after, etag: self.etag, stored: self.stored })
+    }
+}
+
+impl Stored {
+    fn keep(raw: RawItem, etag: Etag) -> Self {
+        let is_needed = etag.birth == Birth::Foreign || raw.values().any(AttributeValue::is_m);
+        Self(is_needed.then(|| Arc::new(raw)))
+    }
+
+    /// The item as it was stored, or `None` where it has a log and no maps.
+    pub(crate) fn raw(&self) -> Option<&RawItem> {
+        self.0.as_deref()
+    }
+}
+
+impl<T: PartialEq> PartialEq for Versioned<T> {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.item, self.etag) == (&other.item, other.etag)
+    }
+}
+
+impl<T: Eq> Eq for Versioned<T> {}
+
+impl<T: fmt::Debug> fmt::Debug for Versioned<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Versioned").field("item", &self.item).field("etag", &self.etag).finish_non_exhaustive()
     }
 }
 

@@ -2,24 +2,30 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
+use crate::expr::path::Segment;
+use crate::expr::update::Action;
 use crate::expr::{Changes, RawPath};
 use crate::item::RawItem;
 
-/// What has to change in `before` to make it `after`. Nested maps are descended into; lists and sets are set whole.
-pub(crate) fn diff(before: &RawItem, after: &RawItem) -> Changes {
+/// What has to change in `before` to make it `after`. Maps that are `stored` are descended into; what isn't there has no paths
+/// within it, and is set whole, as lists and sets are.
+///
+/// An item serialises otherwise than it is stored where a default stands in for what is absent, or where an attribute was read
+/// under a serde alias.
+pub(crate) fn diff(stored: &RawItem, before: &RawItem, after: &RawItem) -> Changes {
     let mut changes = Changes::new();
-    level(&mut changes, &|name| RawPath::from(name.to_owned()), before, after);
+    level(&mut changes, &|name| RawPath::from(name.to_owned()), [stored, before, after]);
     changes
 }
 
-fn level(changes: &mut Changes, path: &dyn Fn(&str) -> RawPath, before: &RawItem, after: &RawItem) {
+fn level(changes: &mut Changes, path: &dyn Fn(&str) -> RawPath, [stored, before, after]: [&RawItem; 3]) {
+    use AttributeValue::M;
     for (name, new) in sorted(after) {
-        match before.get(name) {
-            Some(old) if same(old, new) => {}
-            Some(AttributeValue::M(old)) if new.is_m() => {
-                let AttributeValue::M(new) = new else { continue };
+        match (stored.get(name), before.get(name), new) {
+            (_, Some(old), new) if same(old, new) => {}
+            (Some(M(stored)), Some(M(old)), M(new)) => {
                 let parent = path(name);
-                level(changes, &|name| parent.child(name.to_owned()), old, new);
+                level(changes, &|name| parent.child(name.to_owned()), [stored, old, new]);
             }
             _ => changes.set_raw(path(name), new.clone()),
         }
@@ -31,6 +37,29 @@ fn level(changes: &mut Changes, path: &dyn Fn(&str) -> RawPath, before: &RawItem
     }
 }
 
+/// What an item will be like after changes that set and remove, as those of a difference.
+pub(crate) fn apply(changes: &Changes, item: &RawItem) -> RawItem {
+    let mut item = item.clone();
+    for change in changes.iter() {
+        let names = change.path.segments().iter().filter_map(|segment| match segment {
+            Segment::Name(name) => Some(name.as_ref()),
+            Segment::Index(_) => None,
+        });
+        let names: Vec<&str> = names.collect();
+        let Some((last, parents)) = names.split_last() else { continue };
+        let parent = parents.iter().try_fold(&mut item, |item, name| match item.get_mut(*name) {
+            Some(AttributeValue::M(map)) => Some(map),
+            _ => None,
+        });
+        match (parent, &change.action) {
+            (Some(parent), Action::Set(value)) => drop(parent.insert((*last).to_owned(), value.clone())),
+            (Some(parent), Action::Remove) => drop(parent.remove(*last)),
+            _ => {}
+        }
+    }
+    item
+}
+
 /// In the order of their names, so that the same difference always renders the same.
 fn sorted(item: &RawItem) -> Vec<(&String, &AttributeValue)> {
     let mut attributes: Vec<_> = item.iter().collect();
@@ -39,7 +68,7 @@ fn sorted(item: &RawItem) -> Vec<(&String, &AttributeValue)> {
 }
 
 /// Whether two values are one: sets whatever their order, also within lists and maps.
-fn same(one: &AttributeValue, other: &AttributeValue) -> bool {
+pub(crate) fn same(one: &AttributeValue, other: &AttributeValue) -> bool {
     match (one, other) {
         (AttributeValue::Ss(one), AttributeValue::Ss(other)) | (AttributeValue::Ns(one), AttributeValue::Ns(other)) => {
             one.len() == other.len() && one.iter().all(|element| other.contains(element))

@@ -9,7 +9,7 @@ mod value;
 
 pub(crate) use condition::Node;
 pub use condition::{AttributeType, Condition, Size};
-pub(crate) use diff::diff;
+pub(crate) use diff::{apply, diff, same};
 pub use path::Path;
 pub(crate) use path::RawPath;
 pub(crate) use render::Rendering;

@@ -103,6 +103,11 @@ impl RawPath {
         }
     }
 
+    /// Whether this is a path within an attribute.
+    pub(crate) fn is_nested(&self) -> bool {
+        self.0.len() > 1
+    }
+
     pub(crate) fn child(&self, name: String) -> Self {
         let mut segments = self.0.clone();
         segments.push(Segment::Name(name.into()));

@@ -86,6 +86,10 @@ impl Changes {
         self.changes.is_empty()
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Change> {
+        self.changes.iter()
+    }
+
     pub(crate) fn into_iter(self) -> impl Iterator<Item = Change> {
         self.changes.into_iter()
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use aws_sdk_dynamodb::error::BoxError;
 
 use crate::error::{Error, ErrorKind};
-use crate::item::{Item, image};
+use crate::item::Item;
 use crate::op::get::Get;
 use crate::op::save::Save;
 use crate::retry::Why;
@@ -137,10 +137,7 @@ where
 }
 
 fn apply<T: Item, R: Decision>(found: Versioned<T>, change: &mut impl FnMut(&mut T) -> R) -> Result<Changed<T>, Error> {
-    let (before, etag) = (image(&*found), found.etag());
-    let mut after = found.into_inner();
-    change(&mut after).decide().map_err(|reason| Error::of(ErrorKind::Declined).with_source(reason))?;
-    Ok(Changed { before, after, etag })
+    found.try_with(|item| change(item).decide()).map_err(|reason| Error::of(ErrorKind::Declined).with_source(reason))
 }
 
 impl<T: Item, F> fmt::Debug for Modify<T, F> {

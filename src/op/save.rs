@@ -6,13 +6,13 @@ use std::time::SystemTime;
 use aws_sdk_dynamodb::types::ReturnValue;
 
 use crate::error::{Error, ErrorKind};
-use crate::expr::{Changes, Node, RawPath, diff};
-use crate::item::{Item, RawItem, encode};
+use crate::expr::{Changes, Node, RawPath, apply, diff, same};
+use crate::item::{Item, RawItem, decode, encode, image};
 use crate::op::stamped;
 use crate::protocol::guard::Birth;
 use crate::settle::Write;
 use crate::table::{Core, Table};
-use crate::versioned::{Changed, Etag};
+use crate::versioned::{Changed, Etag, Stored};
 use crate::written::Written;
 
 /// Writes what was changed in an item, if it is still as it was read; see [`Table::save`].
@@ -65,6 +65,7 @@ pub struct Save<T> {
     before: Result<RawItem, Error>,
     after: Result<RawItem, Error>,
     etag: Etag,
+    stored: Stored,
     operation: &'static str,
     since: Option<SystemTime>,
 }
@@ -72,7 +73,7 @@ pub struct Save<T> {
 impl<T: Item> Save<T> {
     pub(crate) fn new(table: Table<T>, item: Changed<T>) -> Self {
         let after = encode(&item.after, &table.core().format().stamp.prefix);
-        Self { table, before: item.before, after, etag: item.etag, operation: "save", since: None }
+        Self { table, before: item.before, after, etag: item.etag, stored: item.stored, operation: "save", since: None }
     }
 
     /// Makes this a part of another operation, which began then.
@@ -96,11 +97,13 @@ impl<T: Item> Save<T> {
                 "a key attribute was changed; an item keeps its key, so insert it under the other",
             )));
         }
-        let changes = differences(core, &before, &after);
+        let none = RawItem::new();
+        let stored = self.stored.raw().unwrap_or(&none);
+        let changes = differences::<T>(core, self.etag, [stored, &before, &after]);
         if changes.is_empty() {
             return Ok(Written::unchanged(self.etag));
         }
-        let as_read = (self.etag.birth() == Birth::Foreign).then(|| as_read(&changes, &before));
+        let as_read = (self.etag.birth() == Birth::Foreign).then(|| as_read(&changes, stored));
         let write = Write {
             table: core,
             operation: self.operation,
@@ -125,28 +128,42 @@ impl<T: Item> Save<T> {
     }
 }
 
-/// What has changed, with the serde aliases under which a changed attribute may be stored.
-fn differences(core: &Core, before: &RawItem, after: &RawItem) -> Changes {
-    let mut changes = diff(before, after);
+/// What has changed: each difference at its own path, unless the item wouldn't read as it is to be.
+///
+/// An attribute within a map may be stored under a serde alias, which only the type's own `Deserialize` knows. Set under its own
+/// name, it would stand beside the other, and the item would decode no more.
+fn differences<T: Item>(core: &Core, etag: Etag, [stored, before, after]: [&RawItem; 3]) -> Changes {
+    let mut changes = diff(stored, before, after);
     for attribute in core.schema().known_attributes() {
         if changes.touches(attribute.name()) {
             attribute.alias_names().iter().for_each(|alias| changes.remove_unless_changed(alias));
         }
     }
+    let is_nested = changes.iter().any(|change| change.path.is_nested());
+    if is_nested && !reads_as::<T>(core, etag, &apply(&changes, stored), after) {
+        changes = changes.top_level(after);
+    }
     changes
 }
 
+/// Whether a stored item, when it is read, has the maps that it is to have.
+fn reads_as<T: Item>(core: &Core, etag: Etag, stored: &RawItem, wanted: &RawItem) -> bool {
+    let read = decode::<T>(stored, etag.version(), &core.format().stamp.prefix).and_then(|item| image(&item));
+    read.is_ok_and(|read| {
+        wanted.iter().all(|(name, wanted)| !wanted.is_m() || read.get(name).is_some_and(|read| same(read, wanted)))
+    })
+}
+
 /// That each attribute to be changed is as it was read: the condition on an item whose writers don't count versions.
-fn as_read(changes: &Changes, before: &RawItem) -> Node {
+fn as_read(changes: &Changes, stored: &RawItem) -> Node {
     changes
         .top_level_names()
         .into_iter()
         .map(|name| {
             let path = RawPath::from(name.to_owned());
-            let absent = Node::not_exists(path.clone());
-            match before.get(name) {
-                Some(value) => absent.or(Node::equal(path, value.clone())),
-                None => absent,
+            match stored.get(name) {
+                Some(value) => Node::equal(path, value.clone()),
+                None => Node::not_exists(path),
             }
         })
         .reduce(Node::and)

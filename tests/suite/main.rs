@@ -45,6 +45,8 @@ on_every_network! {
     delete_at_an_etag_conflicts_after_another_write
     a_reborn_item_is_another_item
     foreign_item_is_adopted_and_keeps_its_version
+    modify_of_maps_that_are_stored_otherwise
+    save_of_a_foreign_item_conflicts_where_it_is_not_as_read
     insert_does_not_overwrite_a_foreign_item
     sort_keys_and_binary_keys
     stored_nonsense_is_refused_and_left_alone

@@ -289,7 +289,7 @@ proptest! {
         let (mut before, mut after) = (before, after);
         before.remove("id");
         after.remove("id");
-        let changes = diff(&before, &after);
+        let changes = diff(&before, &before, &after);
         let changes = if whole { changes.top_level(&after) } else { changes };
         if changes.is_empty() {
             return Ok(());
