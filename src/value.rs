@@ -7,7 +7,7 @@ use crate::item::RawItem;
 
 /// AWS, "Service quotas for DynamoDB": an item's attribute names and values together.
 const MAX_ITEM: usize = 400 * 1024;
-/// AWS, "Service quotas for DynamoDB".
+/// AWS, "Service quotas for DynamoDB"; the attribute itself is the first level.
 const MAX_DEPTH: usize = 32;
 /// AWS, "Supported data types and naming rules": 38 digits, and magnitudes from 1E-130 to 9.99..E+125.
 const MAX_DIGITS: usize = 38;
@@ -46,7 +46,7 @@ type Fault = (String, &'static str);
 
 fn measure(value: &AttributeValue, depth: usize) -> Result<usize, Fault> {
     let fault = |what| Err((String::new(), what));
-    if depth > MAX_DEPTH {
+    if depth >= MAX_DEPTH {
         return fault("is nested more than 32 levels deep, which DynamoDB doesn't take; flatten it");
     }
     let below = |result: Result<usize, Fault>, segment: &dyn Fn() -> String| {

@@ -5,7 +5,6 @@ use std::marker::PhantomData;
 use std::ops::{BitAnd, BitOr, Not};
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use serde::Serialize;
 
 use crate::error::Error;
 use crate::expr::render::MAX_OPERATORS;
@@ -97,7 +96,7 @@ impl<T, V> Path<T, V> {
     where
         V: Ordered,
     {
-        self.compare(Comparator::Lt, value)
+        self.order(Comparator::Lt, value)
     }
 
     /// The attribute is at most this value.
@@ -105,7 +104,7 @@ impl<T, V> Path<T, V> {
     where
         V: Ordered,
     {
-        self.compare(Comparator::Le, value)
+        self.order(Comparator::Le, value)
     }
 
     /// The attribute is greater than this value.
@@ -113,7 +112,7 @@ impl<T, V> Path<T, V> {
     where
         V: Ordered,
     {
-        self.compare(Comparator::Gt, value)
+        self.order(Comparator::Gt, value)
     }
 
     /// The attribute is at least this value.
@@ -121,7 +120,7 @@ impl<T, V> Path<T, V> {
     where
         V: Ordered,
     {
-        self.compare(Comparator::Ge, value)
+        self.order(Comparator::Ge, value)
     }
 
     /// The attribute lies between these values, both included.
@@ -129,7 +128,11 @@ impl<T, V> Path<T, V> {
     where
         V: Ordered,
     {
-        let bounds = self.value(low).and_then(|low| Ok((low, self.value(high)?)));
+        let bounds = self.bound(low).and_then(|low| Ok((low, self.bound(high)?)));
+        let bounds = bounds.and_then(|(low, high)| match is_greater(&low, &high) {
+            true => Err(refused(self.name(), NO_RANGE)),
+            false => Ok((low, high)),
+        });
         Condition::new(bounds.map(|(low, high)| Node::Between(Operand::Path(self.raw()), low, high)))
     }
 
@@ -167,12 +170,16 @@ impl<T, V> Path<T, V> {
         Condition::new(Ok(Node::Function("attribute_type", self.raw(), code)))
     }
 
-    /// The string begins with this one.
-    pub fn begins_with(self, start: impl IntoValue<V::Start>) -> Condition<T>
+    /// The string, or the binary value, begins with this one.
+    pub fn begins_with(self, start: impl IntoValue<V>) -> Condition<T>
     where
         V: Prefix,
     {
-        self.function("begins_with", start)
+        let start = self.value(start).and_then(|start| match start {
+            AttributeValue::S(_) | AttributeValue::B(_) => Ok(start),
+            _ => Err(refused(self.name(), NO_START)),
+        });
+        Condition::new(start.map(|start| Node::Function("begins_with", self.raw(), start)))
     }
 
     /// The string contains this one, or the list or set this element.
@@ -180,7 +187,9 @@ impl<T, V> Path<T, V> {
     where
         V: Contains,
     {
-        self.function("contains", part)
+        let part = value::encode_for(self.name(), &part.into_value(), value::encode);
+        let part = part.and_then(|part| checked(self.name(), part));
+        Condition::new(part.map(|part| Node::Function("contains", self.raw(), part)))
     }
 
     /// The size of the attribute, to be compared.
@@ -193,10 +202,17 @@ impl<T, V> Path<T, V> {
         Condition::new(value.map(|value| Node::Compare(Operand::Path(self.raw()), comparator, value)))
     }
 
-    fn function<P: Serialize>(self, name: &'static str, operand: impl IntoValue<P>) -> Condition<T> {
-        let operand = value::encode_for(self.name(), &operand.into_value(), value::encode);
-        let operand = operand.and_then(|operand| checked(self.name(), operand));
-        Condition::new(operand.map(|operand| Node::Function(name, self.raw(), operand)))
+    fn order(self, comparator: Comparator, value: impl IntoValue<V>) -> Condition<T> {
+        let value = self.bound(value);
+        Condition::new(value.map(|value| Node::Compare(Operand::Path(self.raw()), comparator, value)))
+    }
+
+    /// A value that others are less or greater than.
+    fn bound(&self, value: impl IntoValue<V>) -> Result<AttributeValue, Error> {
+        match self.value(value)? {
+            value @ (AttributeValue::S(_) | AttributeValue::N(_) | AttributeValue::B(_)) => Ok(value),
+            _ => Err(refused(self.name(), NO_ORDER)),
+        }
     }
 
     fn value(&self, value: impl IntoValue<V>) -> Result<AttributeValue, Error> {
@@ -394,3 +410,24 @@ fn checked(name: &str, value: AttributeValue) -> Result<AttributeValue, Error> {
     crate::value::check(name, &value)?;
     Ok(value)
 }
+
+fn refused(name: &str, why: &str) -> Error {
+    Error::invalid(format!("`{name}` {why}"))
+}
+
+/// Whether DynamoDB, which refuses such bounds, takes the one to be greater than the other.
+fn is_greater(one: &AttributeValue, other: &AttributeValue) -> bool {
+    match (one, other) {
+        (AttributeValue::S(one), AttributeValue::S(other)) => one > other,
+        (AttributeValue::B(one), AttributeValue::B(other)) => one.as_ref() > other.as_ref(),
+        // Rounding keeps the order of numbers, though it may lose a difference: the service judges what is too close.
+        (AttributeValue::N(one), AttributeValue::N(other)) => one.parse::<f64>().ok() > other.parse().ok(),
+        _ => false,
+    }
+}
+
+const NO_ORDER: &str = "isn't compared with a string, a number or binary, and nothing else is less or greater; bytes need \
+                        `#[serde(with = \"serde_bytes\")]`, and for an absent attribute ask `not_exists`";
+const NO_START: &str = "isn't compared with a string or binary, and nothing else has a beginning; bytes need \
+                        `#[serde(with = \"serde_bytes\")]`";
+const NO_RANGE: &str = "is to lie between two bounds of which the first is the greater; give the lower one first";

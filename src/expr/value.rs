@@ -36,6 +36,12 @@ impl<V> IntoValue<Option<V>> for V {
     }
 }
 
+impl<V: Clone> IntoValue<Option<V>> for &V {
+    fn into_value(self) -> Option<V> {
+        Some(self.clone())
+    }
+}
+
 impl IntoValue<String> for &str {
     fn into_value(self) -> String {
         self.to_owned()
@@ -116,18 +122,11 @@ impl<V: Ordered> Ordered for Option<V> {}
 
 /// A field whose values begin with something: strings and binary. Implement it for your own newtypes.
 #[diagnostic::on_unimplemented(message = "values of type `{Self}` have no beginning: only strings and binary do")]
-pub trait Prefix {
-    /// What such a value begins with.
-    type Start: Serialize;
-}
+pub trait Prefix {}
 
-impl Prefix for String {
-    type Start = String;
-}
-
-impl<V: Prefix> Prefix for Option<V> {
-    type Start = V::Start;
-}
+impl Prefix for String {}
+impl Prefix for Vec<u8> {}
+impl<V: Prefix> Prefix for Option<V> {}
 
 /// A field that contains things: a string its substrings, a list or a set its elements.
 #[diagnostic::on_unimplemented(message = "values of type `{Self}` contain nothing: only strings, lists and sets do")]

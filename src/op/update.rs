@@ -82,6 +82,9 @@ impl<T: Item> Update<T> {
     }
 
     /// Adds to a number; an absent one counts from 0. A negative number is taken away.
+    ///
+    /// An `Option` that is stored as null, as `None` is without `skip_serializing_if`, is not absent: DynamoDB adds nothing to a
+    /// null, appends nothing to it, and rejects the update.
     pub fn add<V>(mut self, path: Path<T, V>, delta: impl Delta<V>) -> Self {
         self.changes.add(path, delta);
         self

@@ -52,6 +52,16 @@ fn nested(depth: usize) -> AttributeValue {
 }
 
 #[test]
+fn a_value_is_nested_as_deep_as_the_engine_takes() {
+    let rows = Rows::new();
+    for depth in 29..36 {
+        let put = rows.client.put_item().table_name(TABLE).set_item(Some(Rows::key()));
+        let taken = rows.wait(put.item("a", nested(depth)).send());
+        assert_eq!(check("a", &nested(depth)).is_ok(), taken.is_ok(), "{depth}: {taken:?}");
+    }
+}
+
+#[test]
 fn what_is_wrong_is_named_by_its_path() {
     let set = |value| {
         AttributeValue::M([("tags".to_owned(), AttributeValue::L(vec![AttributeValue::Bool(true), value]))].into())

@@ -6,7 +6,7 @@ use proptest::collection::{hash_set, vec};
 use proptest::prelude::*;
 
 use super::{Names, Rendering, Values};
-use crate::arbitrary::{config, items, name, value, with_sets_sorted};
+use crate::arbitrary::{config, item, items, name, value, with_sets_sorted};
 use crate::expr::condition::{Comparator, Node, Operand};
 use crate::expr::diff;
 use crate::expr::path::RawPath;
@@ -48,6 +48,44 @@ fn node() -> impl Strategy<Value = Node> {
         path().prop_map(Node::Exists),
         path().prop_map(Node::NotExists),
         (function, path(), value()).prop_map(|(function, path, value)| Node::Function(function, path, value)),
+    ];
+    joined(leaf, 4)
+}
+
+/// A value that others are less or greater than.
+fn scalar() -> impl Strategy<Value = AttributeValue> {
+    value().prop_filter("has an order", |value| value.is_s() || value.is_n() || value.is_b())
+}
+
+/// What the typed API makes: no operand of a type that its operator doesn't take.
+fn typed_node() -> impl Strategy<Value = Node> {
+    use Comparator::{Eq, Ge, Gt, Le, Lt, Ne};
+    let size = (0..100_u64).prop_map(|size| AttributeValue::N(size.to_string()));
+    let order = || proptest::sample::select(vec![Lt, Le, Gt, Ge]);
+    let code = proptest::sample::select(vec!["S", "N", "B", "SS", "NS", "BS", "M", "L", "NULL", "BOOL"]);
+    let leaf = prop_oneof![
+        (path(), proptest::sample::select(vec![Eq, Ne]), value()).prop_map(|(path, comparator, value)| Node::Compare(
+            Operand::Path(path),
+            comparator,
+            value
+        )),
+        (path(), order(), scalar()).prop_map(|(path, comparator, value)| Node::Compare(
+            Operand::Path(path),
+            comparator,
+            value
+        )),
+        (path(), order(), size).prop_map(|(path, comparator, size)| Node::Compare(
+            Operand::Size(path),
+            comparator,
+            size
+        )),
+        (path(), scalar()).prop_map(|(path, bound)| Node::Between(Operand::Path(path), bound.clone(), bound)),
+        (path(), vec(value(), 1..4)).prop_map(|(path, values)| Node::In(path, values)),
+        path().prop_map(Node::Exists),
+        path().prop_map(Node::NotExists),
+        (path(), "[a-c]{1,2}").prop_map(|(path, start)| Node::Function("begins_with", path, AttributeValue::S(start))),
+        (path(), scalar()).prop_map(|(path, part)| Node::Function("contains", path, part)),
+        (path(), code).prop_map(|(path, code)| Node::Function("attribute_type", path, AttributeValue::S(code.into()))),
     ];
     joined(leaf, 4)
 }
@@ -282,6 +320,23 @@ proptest! {
         let update = rendering.update(changes, vec![]);
         let maps = rendering.finish(&[&condition, &update]).expect("is within the limits");
         prop_assert_eq!(run(update, Some(condition), maps), holds(&node, &present), "{:?} of {:?}", node, present);
+    }
+
+    #[test]
+    fn the_engine_takes_every_condition_that_the_types_allow(node in typed_node(), stored in item()) {
+        let _turn = ROWS.turn();
+        let mut stored = stored;
+        stored.remove("id");
+        ROWS.store(Some(stored));
+        let mut rendering = Rendering::new();
+        let condition = rendering.condition(&node);
+        let negated = rendering.condition(&Node::Not(Box::new(node)));
+        let either = format!("{condition} OR {negated}");
+        let mut changes = Changes::new();
+        changes.set_raw(RawPath::from("hit"), AttributeValue::Bool(true));
+        let update = rendering.update(changes, vec![]);
+        let maps = rendering.finish(&[&either, &update]).expect("is within the limits");
+        prop_assert!(run(update, Some(either), maps), "a condition or its negation holds");
     }
 
     #[test]
