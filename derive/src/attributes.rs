@@ -12,7 +12,7 @@ use crate::case;
 pub(crate) struct Container {
     pub(crate) table: Option<LitStr>,
     pub(crate) version_attribute: Option<LitStr>,
-    pub(crate) rename_all: Option<LitStr>,
+    pub(crate) rename_all: Renames,
 }
 
 /// The attributes of a field.
@@ -21,12 +21,30 @@ pub(crate) struct Field {
     pub(crate) partition_key: Option<Span>,
     pub(crate) sort_key: Option<Span>,
     pub(crate) version: Option<Span>,
-    pub(crate) rename: Option<LitStr>,
+    pub(crate) rename: Renames,
     pub(crate) aliases: Vec<LitStr>,
+    /// Stored, but not read back.
+    pub(crate) unread: bool,
     /// The function that serialises the field.
     pub(crate) serialize_with: Option<ExprPath>,
     /// Not stored as one attribute of its own: skipped, or flattened.
     pub(crate) pathless: bool,
+}
+
+/// `rename` or `rename_all`, in both directions.
+#[derive(Default)]
+pub(crate) struct Renames {
+    serialize: Option<LitStr>,
+    /// serde takes several: all of them are read.
+    deserialize: Vec<LitStr>,
+}
+
+/// The names of a field's attribute.
+pub(crate) struct Names {
+    /// The one that it is stored under.
+    pub(crate) stored: String,
+    /// The ones that it is read from.
+    pub(crate) read: Vec<String>,
 }
 
 /// Attributes of serde by which a struct is stored as something else than its fields.
@@ -46,8 +64,7 @@ impl Container {
         })?;
         each(attributes, "serde", |meta| {
             if meta.path.is_ident("rename_all") {
-                container.rename_all = serialized_name(&meta)?;
-                return Ok(());
+                return container.rename_all.parse(&meta);
             }
             if let Some(name) = SHAPE_CHANGING.iter().find(|name| meta.path.is_ident(name)) {
                 return Err(meta.error(format!(
@@ -73,12 +90,17 @@ impl Field {
             } else {
                 return Err(meta.error("unknown attribute; a field takes `partition_key`, `sort_key` and `version`"));
             };
+            if meta.input.peek(Token![=]) {
+                return Err(meta.error(
+                    "takes no value; the field's name is the attribute's, as `#[serde(rename = \"..\")]` has it",
+                ));
+            }
             *place = Some(meta.path.span());
             Ok(())
         })?;
         each(attributes, "serde", |meta| {
             if meta.path.is_ident("rename") {
-                field.rename = serialized_name(&meta)?;
+                field.rename.parse(&meta)?;
             } else if meta.path.is_ident("alias") {
                 field.aliases.push(meta.value()?.parse()?);
             } else if meta.path.is_ident("serialize_with") {
@@ -91,6 +113,7 @@ impl Field {
                 if ["skip", "skip_serializing", "flatten"].iter().any(|name| meta.path.is_ident(name)) {
                     field.pathless = true;
                 }
+                field.unread |= meta.path.is_ident("skip_deserializing");
                 skip(&meta)?;
             }
             Ok(())
@@ -98,13 +121,43 @@ impl Field {
         Ok(field)
     }
 
-    /// The name under which a field is stored.
-    pub(crate) fn name(&self, field: &str, container: &Container) -> syn::Result<String> {
-        match (&self.rename, &container.rename_all) {
-            (Some(name), _) => Ok(name.value()),
-            (None, Some(rule)) => case::rename(rule, field),
-            (None, None) => Ok(field.to_owned()),
+    /// The names of a field's attribute, as serde makes them.
+    pub(crate) fn names(&self, field: &str, container: &Container) -> syn::Result<Names> {
+        let by_rule =
+            |rule: Option<&LitStr>| rule.map_or_else(|| Ok(field.to_owned()), |rule| case::rename(rule, field));
+        let stored = match &self.rename.serialize {
+            Some(name) => name.value(),
+            None => by_rule(container.rename_all.serialize.as_ref())?,
+        };
+        if self.unread {
+            return Ok(Names { stored, read: vec![] });
         }
+        let mut read: Vec<_> = self.rename.deserialize.iter().chain(&self.aliases).map(LitStr::value).collect();
+        if self.rename.deserialize.is_empty() {
+            read.push(by_rule(container.rename_all.deserialize.first())?);
+        }
+        Ok(Names { stored, read })
+    }
+}
+
+impl Renames {
+    /// `= "name"`, or `(serialize = "name", deserialize = "name")`.
+    fn parse(&mut self, meta: &ParseNestedMeta<'_>) -> syn::Result<()> {
+        if meta.input.peek(Token![=]) {
+            let name: LitStr = meta.value()?.parse()?;
+            self.serialize = Some(name.clone());
+            self.deserialize.push(name);
+            return Ok(());
+        }
+        meta.parse_nested_meta(|direction| {
+            let name = direction.value()?.parse()?;
+            if direction.path.is_ident("serialize") {
+                self.serialize = Some(name);
+            } else {
+                self.deserialize.push(name);
+            }
+            Ok(())
+        })
     }
 }
 
@@ -125,22 +178,6 @@ fn set(place: &mut Option<LitStr>, value: LitStr, twice: &str) -> syn::Result<()
     }
     *place = Some(value);
     Ok(())
-}
-
-/// `= "name"`, or `(serialize = "name", ..)`.
-fn serialized_name(meta: &ParseNestedMeta<'_>) -> syn::Result<Option<LitStr>> {
-    if meta.input.peek(Token![=]) {
-        return Ok(Some(meta.value()?.parse()?));
-    }
-    let mut name = None;
-    meta.parse_nested_meta(|direction| {
-        let value = direction.value()?.parse()?;
-        if direction.path.is_ident("serialize") {
-            name = Some(value);
-        }
-        Ok(())
-    })?;
-    Ok(name)
 }
 
 /// Passes over what follows an attribute that doesn't matter here.

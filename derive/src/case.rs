@@ -1,4 +1,4 @@
-//! serde's `rename_all` rules, for the names of fields.
+//! serde's `rename_all` rules, for the names of fields. Like serde's, they know the case of ASCII letters only.
 
 use syn::LitStr;
 
@@ -11,8 +11,11 @@ pub(crate) fn rename(rule: &LitStr, field: &str) -> syn::Result<String> {
         "UPPERCASE" | "SCREAMING_SNAKE_CASE" => field.to_ascii_uppercase(),
         "PascalCase" => pascal(),
         "camelCase" => {
-            let pascal = pascal();
-            pascal.chars().take(1).flat_map(char::to_lowercase).chain(pascal.chars().skip(1)).collect()
+            let mut camel = pascal();
+            if let Some(first) = camel.get_mut(..1) {
+                first.make_ascii_lowercase();
+            }
+            camel
         }
         "kebab-case" => field.replace('_', "-"),
         "SCREAMING-KEBAB-CASE" => field.to_ascii_uppercase().replace('_', "-"),
@@ -22,5 +25,5 @@ pub(crate) fn rename(rule: &LitStr, field: &str) -> syn::Result<String> {
 
 fn capitalised(word: &str) -> String {
     let mut letters = word.chars();
-    letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
+    letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
 }

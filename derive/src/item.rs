@@ -1,21 +1,31 @@
 //! `#[derive(Item)]`.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
-use syn::{Data, DeriveInput, Error, Fields, Ident, Result, Type, Visibility};
+use syn::{Data, DeriveInput, Error, Fields, Ident, Result, Visibility};
 
-use crate::attributes::{self, Container};
+use crate::attributes::{self, Container, Names};
 
 /// A field of the struct that is stored as an attribute.
 struct Field<'a> {
     ident: &'a Ident,
     vis: &'a Visibility,
-    ty: &'a Type,
+    /// The type, with the item's name in the place of `Self`.
+    ty: TokenStream,
     /// The attribute's name.
     name: String,
+    /// The other names that it is read from.
+    aliases: Vec<String>,
     attributes: attributes::Field,
+}
+
+impl Field<'_> {
+    /// All names that the attribute may be stored under.
+    fn names(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.name).chain(&self.aliases).map(String::as_str)
+    }
 }
 
 pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
@@ -32,24 +42,33 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
             "a field can't be partition key and sort key at once; the sort key is another field",
         ));
     }
+    if let Some(field) = version
+        && let Some(span) = field.attributes.partition_key.or(field.attributes.sort_key)
+    {
+        return Err(Error::new(span, "a key never changes, and the version does; show the version in another field"));
+    }
     if let (Some(_), Some(name)) = (version, &container.version_attribute) {
         let message =
             "the field marked `#[item(version)]` names the version's attribute already; leave one of them out";
         return Err(Error::new(name.span(), message));
     }
+    if let Some(name) = container.table.as_ref().filter(|name| name.value().is_empty()) {
+        return Err(Error::new(name.span(), "a table has a name; leave `table` out to give it at run time"));
+    }
     reject_reserved(&fields, &container, version)?;
+    reject_ambiguous(&fields)?;
 
     let item = &input.ident;
     let schema = schema(&fields, &container, partition_key, sort_key, version);
     let key = match sort_key {
         Some(sort_key) => {
-            let (partition, sort) = (partition_key.ty, sort_key.ty);
+            let (partition, sort) = (&partition_key.ty, &sort_key.ty);
             quote!((#partition, #sort))
         }
-        None => partition_key.ty.to_token_stream(),
+        None => partition_key.ty.clone(),
     };
     let key_checks = [Some(partition_key), sort_key].into_iter().flatten().map(|field| {
-        let ty = field.ty;
+        let ty = &field.ty;
         quote_spanned!(ty.span()=> ::dynamo_once::__private::assert_key::<#ty>();)
     });
     let paths = paths(input, &fields);
@@ -94,12 +113,38 @@ fn fields<'a>(input: &'a DeriveInput, container: &Container) -> Result<Vec<Field
             }
             (true, None) => {}
             (false, _) => {
-                let name = attributes.name(&ident.unraw().to_string(), container)?;
-                fields.push(Field { ident, vis: &field.vis, ty: &field.ty, name, attributes });
+                let Names { stored: name, read } = attributes.names(&ident.unraw().to_string(), container)?;
+                if !attributes.unread && !read.contains(&name) {
+                    return Err(Error::new(
+                        ident.span(),
+                        format!(
+                            "the field is stored as `{name}` but not read from it, so that no item could be read back: add \
+                             `#[serde(alias = \"{name}\")]`"
+                        ),
+                    ));
+                }
+                let mut aliases = read;
+                aliases.retain(|alias| *alias != name);
+                let ty = without_self(field.ty.to_token_stream(), &input.ident);
+                fields.push(Field { ident, vis: &field.vis, ty, name, aliases, attributes });
             }
         }
     }
     Ok(fields)
+}
+
+/// The tokens of a type, which mean the same outside of the struct's own declaration.
+fn without_self(ty: TokenStream, item: &Ident) -> TokenStream {
+    let replace = |token| match token {
+        TokenTree::Ident(ident) if ident == "Self" => Ident::new(&item.to_string(), ident.span()).into(),
+        TokenTree::Group(group) => {
+            let mut replaced = Group::new(group.delimiter(), without_self(group.stream(), item));
+            replaced.set_span(group.span());
+            replaced.into()
+        }
+        token => token,
+    };
+    ty.into_iter().map(replace).collect()
 }
 
 /// The only field with a mark, if there is one.
@@ -117,10 +162,24 @@ fn one<'f, 'a>(
 }
 
 fn reject_reserved(fields: &[Field<'_>], container: &Container, version: Option<&Field<'_>>) -> Result<()> {
+    if let Some(name) = &container.version_attribute
+        && (name.value().is_empty() || is_stamp(&name.value()))
+    {
+        let message = format!(
+            "the version can't be in the attribute `{}`, which is empty or reserved for the log of an item's writes; choose \
+             another name",
+            name.value()
+        );
+        return Err(Error::new(name.span(), message));
+    }
+    if let Some(field) = version.filter(|field| !field.aliases.is_empty()) {
+        let message =
+            "the version is read from the attribute that the library writes, and from no other; remove the alias";
+        return Err(Error::new(field.ident.span(), message));
+    }
     let version_name = version_attribute(container, version);
     for field in fields {
-        let names = std::iter::once(field.name.clone()).chain(field.attributes.aliases.iter().map(syn::LitStr::value));
-        for name in names {
+        for name in field.names() {
             if name == version_name && field.attributes.version.is_none() {
                 return Err(Error::new(
                     field.ident.span(),
@@ -130,11 +189,27 @@ fn reject_reserved(fields: &[Field<'_>], container: &Container, version: Option<
                     ),
                 ));
             }
-            if is_stamp(&name) {
+            if is_stamp(name) {
                 return Err(Error::new(
                     field.ident.span(),
                     format!("the attribute `{name}` is reserved for the log of an item's writes; rename the field"),
                 ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A value is removed from an attribute's other names when it is set, so that two fields can't share a name.
+fn reject_ambiguous(fields: &[Field<'_>]) -> Result<()> {
+    for (position, field) in fields.iter().enumerate() {
+        for other in &fields[..position] {
+            if let Some(name) = field.names().find(|name| other.names().any(|others| others == *name)) {
+                let message = format!(
+                    "the attribute `{name}` is the one of the field `{}` already; rename the field, or remove the alias",
+                    other.ident
+                );
+                return Err(Error::new(field.ident.span(), message));
             }
         }
     }
@@ -187,7 +262,7 @@ fn schema(
 }
 
 fn aliases(field: &Field<'_>) -> Option<TokenStream> {
-    let aliases = &field.attributes.aliases;
+    let aliases = &field.aliases;
     (!aliases.is_empty()).then(|| quote!(.aliases(&[#(#aliases),*])))
 }
 
@@ -197,26 +272,27 @@ fn paths(input: &DeriveInput, fields: &[Field<'_>]) -> TokenStream {
     let paths = format_ident!("{item}Fields");
     let fields: Vec<_> = fields.iter().filter(|field| field.attributes.version.is_none()).collect();
     let declarations = fields.iter().map(|field| {
-        let (ident, vis, ty) = (field.ident, field.vis, field.ty);
+        let (ident, vis, ty) = (field.ident, field.vis, &field.ty);
         let doc = format!("The attribute `{}`.", field.name);
         quote!(#[doc = #doc] #vis #ident: ::dynamo_once::Path<#item, #ty>)
     });
     let values = fields.iter().map(|field| {
-        let (ident, ty, name, aliases) = (field.ident, field.ty, &field.name, aliases(field));
+        let (ident, ty, name, aliases) = (field.ident, &field.ty, &field.name, aliases(field));
         let is_key = field.attributes.partition_key.or(field.attributes.sort_key).map(|_| quote!(.key()));
         let path = match &field.attributes.serialize_with {
             None => quote!(::dynamo_once::Path::new(#name)),
             Some(serialize) => quote!(::dynamo_once::Path::with_encoder(#name, |value: &#ty| {
-                struct Encoded<'a>(&'a #ty);
-                impl ::dynamo_once::__private::serde::Serialize for Encoded<'_> {
-                    fn serialize<S: ::dynamo_once::__private::serde::Serializer>(
+                // Names that no type of the user's has, since theirs have to be visible here.
+                struct __Encoded<'a>(&'a #ty);
+                impl ::dynamo_once::__private::serde::Serialize for __Encoded<'_> {
+                    fn serialize<__S: ::dynamo_once::__private::serde::Serializer>(
                         &self,
-                        serializer: S,
-                    ) -> ::core::result::Result<S::Ok, S::Error> {
+                        serializer: __S,
+                    ) -> ::core::result::Result<__S::Ok, __S::Error> {
                         #serialize(self.0, serializer)
                     }
                 }
-                ::dynamo_once::__private::encode(&Encoded(value))
+                ::dynamo_once::__private::encode(&__Encoded(value))
             })),
         };
         quote!(#ident: #path #aliases #is_key)
