@@ -141,6 +141,18 @@ impl<P: Clone, S: Clone> IntoKey<(P, S)> for &(P, S) {
 #[doc(hidden)]
 pub const fn assert_key<K: KeyAttribute>() {}
 
+/// Fails to compile where a key field has a serialiser of its own, which keys given to the verbs don't go through: they would
+/// name another item. Bytes need one, and it only makes them bytes.
+#[doc(hidden)]
+#[track_caller]
+pub const fn assert_key_is_stored_as_is<K: KeyAttribute>() {
+    assert!(
+        matches!(K::TYPE, KeyType::Binary),
+        "a key is stored as its type has it: remove the field's own serialiser, and make it a newtype whose `Serialize` and \
+         `KeyAttribute` agree"
+    );
+}
+
 /// AWS, "Service quotas for DynamoDB": partition key and sort key lengths.
 const MAX_BYTES: [usize; 2] = [2048, 1024];
 

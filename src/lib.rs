@@ -104,7 +104,7 @@ pub mod __private {
     pub use serde;
 
     pub use crate::expr::encode;
-    pub use crate::key::assert_key;
+    pub use crate::key::{assert_key, assert_key_is_stored_as_is};
 }
 
 #[doc = include_str!("../README.md")]

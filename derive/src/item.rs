@@ -69,7 +69,10 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     };
     let key_checks = [Some(partition_key), sort_key].into_iter().flatten().map(|field| {
         let ty = &field.ty;
-        quote_spanned!(ty.span()=> ::dynamo_once::__private::assert_key::<#ty>();)
+        let stored_as_is = field.attributes.serialize_with.as_ref().map(|serialize| {
+            quote_spanned!(serialize.span()=> ::dynamo_once::__private::assert_key_is_stored_as_is::<#ty>();)
+        });
+        quote_spanned!(ty.span()=> ::dynamo_once::__private::assert_key::<#ty>(); #stored_as_is)
     });
     let paths = paths(input, &fields);
     Ok(quote! {
