@@ -175,6 +175,24 @@ impl Attribute {
     }
 }
 
+/// A type of field that shows the version.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't show an item's version",
+    label = "not a type of versions",
+    note = "use `u64`, `u32` or `i64`, or an `Option` of one"
+)]
+pub trait ShowsVersion {}
+
+impl ShowsVersion for u64 {}
+impl ShowsVersion for u32 {}
+impl ShowsVersion for i64 {}
+impl<V: ShowsVersion> ShowsVersion for Option<V> {}
+
+/// Fails to compile where a field marked as the version can't show it.
+#[doc(hidden)]
+pub const fn assert_version<V: ShowsVersion>() {}
+
 /// Room that is kept for the stamp in an item's 400 KB: a version of 20 digits, a birth id, a key's digest, and eight lanes.
 const STAMP_ROOM: usize = 400;
 

@@ -74,6 +74,10 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
         });
         quote_spanned!(ty.span()=> ::dynamo_once::__private::assert_key::<#ty>(); #stored_as_is)
     });
+    let version_check = version.map(|field| {
+        let ty = &field.ty;
+        quote_spanned!(ty.span()=> ::dynamo_once::__private::assert_version::<#ty>();)
+    });
     let paths = paths(input, &fields);
     Ok(quote! {
         #[automatically_derived]
@@ -82,7 +86,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
             const SCHEMA: ::dynamo_once::Schema = #schema;
         }
 
-        const _: () = { #(#key_checks)* };
+        const _: () = { #(#key_checks)* #version_check };
 
         #paths
     })
