@@ -6,7 +6,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::time::SystemTime;
 
 use aws_sdk_dynamodb::config::StalledStreamProtectionConfig;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
@@ -24,7 +23,7 @@ use crate::flight::{Flight, Watch};
 use crate::retry::budget::Budget;
 use crate::retry::classify::{Progress, classify, cut_off};
 use crate::retry::policy::Bounds;
-use crate::retry::{Clock, Retry, RetryPolicy, Why};
+use crate::retry::{Clock, Retry, RetryPolicy, Spent, Why};
 use crate::trace;
 
 pub(crate) type RawItem = HashMap<String, AttributeValue>;
@@ -117,12 +116,12 @@ impl Caller {
 
     /// The count for one operation, which starts now.
     pub(crate) fn begin(&self) -> Retry<'_> {
-        self.begin_at(self.clock().now())
+        self.begin_after(Spent::nothing(self.clock().now()))
     }
 
-    /// The count for a part of an operation that started then, and whose time it shares.
-    pub(crate) fn begin_at(&self, started: SystemTime) -> Retry<'_> {
-        Retry::new(&self.bounds, &self.budget, self.clock(), started)
+    /// The count for a part of an operation, whose time it shares.
+    pub(crate) fn begin_after(&self, spent: Spent) -> Retry<'_> {
+        Retry::new(&self.bounds, &self.budget, self.clock(), spent)
     }
 
     /// Sends one attempt and waits for its reply, up to the attempt's timeout and the operation's deadline.

@@ -142,6 +142,21 @@ impl Schema {
         self.attributes
     }
 
+    /// What is wrong with the names of the key and of the version, where the stamp has this prefix. An item's own attributes
+    /// are looked at when they are written.
+    pub(crate) fn clash(&self, stamp_prefix: &str) -> Option<String> {
+        if let Some(name) = self.key_names().chain([self.version]).find(|name| is_stamp(name, stamp_prefix)) {
+            return Some(format!(
+                "the attribute `{name}` carries a part of the stamp, whose prefix is `{stamp_prefix}`, and can't be a key or the \
+                 version besides; rename it, or choose another prefix (`StoreBuilder::stamp_prefix`)"
+            ));
+        }
+        let doubled = self.key_names().find(|name| *name == self.version)?;
+        Some(format!(
+            "the key attribute `{doubled}` can't hold the version besides; name another (`#[item(version_attribute = \"..\")]`)"
+        ))
+    }
+
     /// The names of the key attributes: one or two.
     pub(crate) fn key_names(&self) -> impl Iterator<Item = &'static str> {
         std::iter::once(self.partition_key).chain(self.sort_key)
@@ -313,9 +328,13 @@ impl IntoDeserializer<'_, serde_dynamo::Error> for StoredValue<'_> {
 
 /// Whether an attribute is the version, or one of those that carry the stamp.
 fn is_reserved(name: &str, version: &str, stamp_prefix: &str) -> bool {
-    let is_stamp =
-        |suffix: &str| matches!(suffix.as_bytes(), [b'b' | b'k' | b't'] | [b'0'..=b'7'] | [b'0'..=b'7', b'p']);
-    name == version || name.strip_prefix(stamp_prefix).is_some_and(is_stamp)
+    name == version || is_stamp(name, stamp_prefix)
+}
+
+/// Whether an attribute is one of those that carry the stamp.
+fn is_stamp(name: &str, prefix: &str) -> bool {
+    name.strip_prefix(prefix)
+        .is_some_and(|suffix| matches!(suffix.as_bytes(), [b'b' | b'k' | b't'] | [b'0'..=b'7'] | [b'0'..=b'7', b'p']))
 }
 
 impl From<KeyType> for aws_sdk_dynamodb::types::ScalarAttributeType {

@@ -1,7 +1,5 @@
 //! The one loop that takes a write from its first attempt to a proved outcome.
 
-use std::time::SystemTime;
-
 use tracing::Instrument as _;
 
 use crate::call::{Outgoing, Reply, Request};
@@ -13,7 +11,7 @@ use crate::protocol::call::{Attempt, Call, Outcome, Step};
 use crate::protocol::guard::{Expect, Guard};
 use crate::protocol::log::{KeyStamp, Version, WriteId};
 use crate::protocol::verdict::Refusal;
-use crate::retry::{Retry, Why};
+use crate::retry::{Retry, Spent, Why};
 use crate::table::Core;
 use crate::trace;
 
@@ -28,8 +26,8 @@ pub(crate) struct Write<'t> {
     pub(crate) keyed: Option<KeyStamp>,
     /// Whether the verb's requests carry conditions of the caller's.
     pub(crate) conditional: bool,
-    /// When the operation began, where this write is not its first part.
-    pub(crate) since: Option<SystemTime>,
+    /// What the operation took so far, where this write is not its first part.
+    pub(crate) earlier: Option<Spent>,
 }
 
 /// A write that is in the table.
@@ -52,32 +50,36 @@ impl Write<'_> {
     where
         R: FnMut(&Attempt) -> Result<Request, Error>,
     {
-        let store = self.table.store();
+        let (store, of) = (self.table.store(), |error: Error| error.with_operation(self.operation, self.table.name()));
+        self.table.check_names().map_err(of)?;
         if let Expect::At { version, .. } = self.expect
             && version > Version::LAST
         {
             let error = Error::invalid("the etag's version is beyond the last that a write can count up");
-            return Err(error.with_operation(self.operation, self.table.name()));
+            return Err(of(error));
         }
-        let retry = store.caller().begin_at(self.since.unwrap_or_else(|| store.now()));
+        let caller = store.caller();
+        let retry = self.earlier.map_or_else(|| caller.begin(), |earlier| caller.begin_after(earlier));
         let Some(lease) = retry.within(store.lanes().lease(self.table.hash(&self.key), store.now())).await else {
             let error = Error::new(ErrorKind::Timeout, "earlier calls on the item took all the time there was");
-            return Err(retry
-                .report(error.with_operation(self.operation, self.table.name()))
-                .with_limit(Limit::Deadline));
+            return Err(retry.report(of(error)).with_limit(Limit::Deadline));
         };
         let Some(id) = store.write_id(self.expect.birth().unwrap_or(WriteId::NIL)) else {
-            return Err(self
-                .no_later_id(&self.table.format().stamp.birth)
-                .with_operation(self.operation, self.table.name()));
+            let message = format!(
+                "the etag's birth id is from the far future, and no write id can follow it; if the stored attribute `{}` is \
+                 the same, remove the attributes of the log",
+                self.table.format().stamp.birth
+            );
+            return Err(of(Error::new(ErrorKind::Malformed, message)));
         };
         let (operation, table) = (self.operation, self.table.name());
         let call = Call::new(self.expect, self.keyed, lease.lane(), self.conditional, id);
-        let run = Run { write: self, call, lease, retry, request, outgoing: None, item: None, failure: None };
+        let run =
+            Run { write: self, call, lease, retry, request, outgoing: None, item: None, failure: None, ended_by: None };
         run.drive().instrument(trace::operation(operation, table)).await
     }
 
-    fn no_later_id(&self, attribute: &str) -> Error {
+    fn no_later_id(attribute: &str) -> Error {
         let message = format!(
             "the stored attribute `{attribute}` holds a write id from the far future, and none can follow it; remove the \
              attributes of the log"
@@ -99,6 +101,8 @@ struct Run<'t, R> {
     item: Option<RawItem>,
     /// What the last attempt that wasn't answered by the table came to.
     failure: Option<Error>,
+    /// What ended the call, where that wasn't an answer of the table. A fence after it may meet other failures.
+    ended_by: Option<Error>,
 }
 
 impl<R: FnMut(&Attempt) -> Result<Request, Error>> Run<'_, R> {
@@ -116,7 +120,7 @@ impl<R: FnMut(&Attempt) -> Result<Request, Error>> Run<'_, R> {
                         let stamp = &self.write.table.format().stamp;
                         let head = &stamp.lanes[usize::from(self.call.lane)].head;
                         let on_lane = self.item.as_ref().is_some_and(|item| item.get(head) == Some(&above.attribute()));
-                        self.failure = Some(self.write.no_later_id(if on_lane { head } else { &stamp.birth }));
+                        self.failure = Some(Write::no_later_id(if on_lane { head } else { &stamp.birth }));
                         self.call.give_up()
                     }
                 },
@@ -138,10 +142,7 @@ impl<R: FnMut(&Attempt) -> Result<Request, Error>> Run<'_, R> {
                 Ok(request) => {
                     self.outgoing = Some((attempt, Outgoing::new(write.operation, request).write_id(attempt.id.uuid())))
                 }
-                Err(error) => {
-                    self.failure = Some(error);
-                    return self.call.fail();
-                }
+                Err(error) => return self.fail(error),
             }
         }
         let Some((_, outgoing)) = &mut self.outgoing else { return self.call.give_up() };
@@ -164,19 +165,16 @@ impl<R: FnMut(&Attempt) -> Result<Request, Error>> Run<'_, R> {
                 }
                 match self.retry.step_aside() {
                     Ok(()) => step,
-                    Err(_) => {
-                        self.failure = Some(Error::of(ErrorKind::Contention));
-                        self.call.fail()
-                    }
+                    Err(_) => self.fail(Error::of(ErrorKind::Contention)),
                 }
             }
-            Reply::NotApplied { error, again } => {
-                self.failure = Some(error);
-                match again {
-                    Some(why) if self.retry.pause(why).await.is_ok() => Step::Send,
-                    _ => self.call.fail(),
+            Reply::NotApplied { error, again } => match again {
+                Some(why) if self.retry.pause(why).await.is_ok() => {
+                    self.failure = Some(error);
+                    Step::Send
                 }
-            }
+                _ => self.fail(error),
+            },
             Reply::Unanswered { error } => {
                 self.failure = Some(error);
                 self.call.unanswered();
@@ -186,6 +184,12 @@ impl<R: FnMut(&Attempt) -> Result<Request, Error>> Run<'_, R> {
                 }
             }
         }
+    }
+
+    fn fail(&mut self, error: Error) -> Step {
+        let slot = if self.call.is_fencing() { &mut self.failure } else { &mut self.ended_by };
+        *slot = Some(error);
+        self.call.fail()
     }
 
     fn conclude(mut self, outcome: Outcome) -> Result<Settled, Error> {
@@ -209,7 +213,11 @@ impl<R: FnMut(&Attempt) -> Result<Request, Error>> Run<'_, R> {
             Outcome::Unknown => Some(ErrorKind::OutcomeUnknown),
             Outcome::Refused(refusal) => Some(refusal.kind()),
         };
-        let error = match (kind, self.failure) {
+        let failure = match kind {
+            None => self.ended_by.or(self.failure),
+            Some(_) => self.failure.or(self.ended_by),
+        };
+        let error = match (kind, failure) {
             (None, Some(failure)) => failure,
             (None, None) => Error::of(ErrorKind::Contention),
             (Some(ErrorKind::OutcomeUnknown), Some(failure)) => {
@@ -235,7 +243,8 @@ pub(crate) async fn read(
     table: &Core,
     operation: &'static str,
     request: impl Into<Request>,
-) -> Result<Option<RawItem>, Error> {
+) -> Result<(Option<RawItem>, Spent), Error> {
+    table.check_names().map_err(|error| error.with_operation(operation, table.name()))?;
     let span = trace::operation(operation, table.name());
     read_until_answered(table, operation, Outgoing::new(operation, request)).instrument(span).await
 }
@@ -244,12 +253,12 @@ async fn read_until_answered(
     table: &Core,
     operation: &'static str,
     mut outgoing: Outgoing,
-) -> Result<Option<RawItem>, Error> {
+) -> Result<(Option<RawItem>, Spent), Error> {
     let caller = table.store().caller();
     let mut retry = caller.begin();
     loop {
         let (error, again) = match caller.send(&mut outgoing, &mut retry).await {
-            Reply::Done { attributes } => return Ok(attributes),
+            Reply::Done { attributes } => return Ok((attributes, retry.spent())),
             Reply::ConditionFailed { .. } => (Error::of(ErrorKind::Service), None),
             Reply::NotApplied { error, again } => (error, again),
             Reply::Unanswered { error } => (error, Some(Why::Transport)),

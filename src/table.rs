@@ -42,6 +42,8 @@ pub(crate) struct Core {
     name: String,
     schema: Schema,
     format: Format,
+    /// Why nothing can be written or read here: the schema's names and the stamp's are in each other's way.
+    clash: Option<String>,
 }
 
 /// How long a new table may take to become active.
@@ -49,7 +51,8 @@ const UNTIL_ACTIVE: Duration = Duration::from_secs(120);
 
 impl<T: Item> Table<T> {
     pub(crate) fn new(store: Store, name: String, schema: Schema, format: Format) -> Self {
-        Self { core: Arc::new(Core { store, name, schema, format }), of: PhantomData }
+        let clash = schema.clash(&format.stamp.prefix);
+        Self { core: Arc::new(Core { store, name, schema, format, clash }), of: PhantomData }
     }
 
     /// The table's name.
@@ -131,6 +134,8 @@ impl<T: Item> Table<T> {
     /// What `CreateTable` and `DescribeTable` answer, and [`Timeout`](ErrorKind::Timeout) where the table isn't active
     /// within two minutes.
     pub async fn create_if_missing(&self) -> Result<(), Error> {
+        let failed = |error: Error| error.with_operation("create_if_missing", &self.core.name);
+        self.core.check_names().map_err(failed)?;
         let client = self.core.store.sdk();
         let schema = &self.core.schema;
         let types = <T::Key as crate::key::Key>::TYPES;
@@ -146,7 +151,6 @@ impl<T: Item> Table<T> {
                 .attribute_definitions(crate::op::stamped::built(definition)?)
                 .key_schema(crate::op::stamped::built(element)?);
         }
-        let failed = |error: Error| error.with_operation("create_if_missing", &self.core.name);
         match request.send().await {
             Err(error) if error.code() != Some("ResourceInUseException") => {
                 return Err(failed(
@@ -177,6 +181,14 @@ impl Core {
 
     pub(crate) fn schema(&self) -> &Schema {
         &self.schema
+    }
+
+    /// That the names of the schema and of the stamp differ, which every request rests on.
+    pub(crate) fn check_names(&self) -> Result<(), Error> {
+        match &self.clash {
+            Some(clash) => Err(Error::invalid(clash.clone())),
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn format(&self) -> &Format {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::format::Format;
 use crate::item::{Item, RawItem};
 use crate::protocol::guard::Birth;
@@ -91,11 +91,13 @@ impl<T: Item> Written<T> {
     ///
     /// # Errors
     ///
-    /// [`Decode`](crate::ErrorKind::Decode) where the item is not of this type, and
-    /// [`Malformed`](crate::ErrorKind::Malformed) where its version or log can't be read.
+    /// [`Decode`](crate::ErrorKind::Decode) where the item is not of this type, or its version or log can't be read. The write
+    /// is in the table all the same.
     pub fn item(&self) -> Result<Option<Versioned<T>>, Error> {
         match &self.item {
-            Some((item, format)) => format.decode(item.clone()),
+            Some((item, format)) => {
+                format.decode(item.clone()).map_err(|error| error.of_kind(ErrorKind::Malformed, ErrorKind::Decode))
+            }
             None => Ok(None),
         }
     }

@@ -612,3 +612,57 @@ async fn a_key_of_another_type_than_it_says_is_refused() {
     }
     assert_eq!(world.sent(), sent);
 }
+
+/// A schema written by hand, whose version would lie on the log.
+#[derive(Debug, Serialize, Deserialize)]
+struct Overlaid {
+    id: String,
+}
+
+impl Item for Overlaid {
+    type Key = String;
+    const SCHEMA: Schema = Schema::new("id").version_attribute("_w3");
+}
+
+#[derive(Debug, Serialize, Deserialize, Item)]
+struct Keyed {
+    #[item(partition_key)]
+    wb: String,
+}
+
+/// As [`Overlaid`], on its own key.
+#[derive(Debug, Serialize, Deserialize)]
+struct OnItsKey {
+    id: String,
+}
+
+impl Item for OnItsKey {
+    type Key = String;
+    const SCHEMA: Schema = Schema::new("id").version_attribute("id");
+}
+
+#[tokio::test]
+async fn names_of_the_schema_that_the_stamp_needs_are_refused_by_every_verb() {
+    async fn refuses<T: Item<Key = String>>(item: &T, prefix: &str, says: &str) {
+        let engine = Embedded::start().await;
+        let faults = Faults::around(engine.http_client());
+        let config = engine.config().http_client(faults.clone()).build();
+        let table = Store::builder(config).stamp_prefix(prefix).build().table_named::<T>("things");
+        let refused = [
+            table.create_if_missing().await.err(),
+            table.get("a").send().await.err(),
+            table.insert(item).send().await.err(),
+            table.upsert(item).send().await.err(),
+            table.modify("a", |_| {}).send().await.err(),
+            table.delete("a").send().await.err(),
+        ];
+        for error in refused {
+            invalid(&error.expect("is refused"), &[says]);
+        }
+        assert_eq!(faults.log().to_string(), "", "nothing is sent");
+    }
+    refuses(&Overlaid { id: "a".into() }, "_w", "`_w3`").await;
+    refuses(&OnItsKey { id: "a".into() }, "_w", "`id`").await;
+    // A name like any other, but for a store whose prefix is `w`.
+    refuses(&Keyed { wb: "a".into() }, "w", "`wb`").await;
+}

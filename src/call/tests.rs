@@ -142,6 +142,18 @@ async fn a_failed_condition_brings_the_item_as_it_stands() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_failed_condition_whose_item_cannot_be_read_is_no_answer() {
+    let body =
+        r#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","message":"no","Item":7}"#;
+    for request in [Kind::Put, Kind::Update, Kind::Delete] {
+        let peer = Peer::new([Act::answer(400, body)]);
+        let caller = Caller::new(&peer.config(), &RetryPolicy::new());
+        let reply = caller.send(&mut request.outgoing(&caller), &mut caller.begin()).await;
+        assert!(matches!(reply, Reply::Unanswered { .. }), "{request:?}: {reply}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn success_brings_what_the_service_returned() {
     let attributes = r#"{"Attributes":{"id":{"S":"a"}}}"#;
     let item = r#"{"Item":{"id":{"S":"a"}}}"#;
@@ -252,7 +264,7 @@ async fn a_request_sent_again_has_the_same_bytes() {
             caller.send(&mut outgoing, &mut retry).await;
         }
         let seen = peer.seen();
-        assert_eq!((seen.len(), retry.attempts()), (3, 3));
+        assert_eq!((seen.len(), retry.spent().attempts), (3, 3));
         assert!(
             seen[0].body.contains(r#""TableName":"accounts""#) && seen[0].body.contains("\"id\""),
             "{}",
@@ -322,7 +334,7 @@ async fn the_deadline_cuts_an_attempt_off_and_forbids_another() {
     assert_eq!(retry.pause(Why::Transport).await, Err(Limit::Deadline));
     let reply = caller.send(&mut outgoing, &mut retry).await;
     assert_eq!(describe(&reply), "not applied Timeout, again Transport", "it isn't even sent");
-    assert_eq!((peer.seen().len(), retry.attempts()), (1, 1));
+    assert_eq!((peer.seen().len(), retry.spent().attempts), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]

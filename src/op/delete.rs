@@ -94,7 +94,7 @@ impl<T: Item> Delete<T> {
             expect: self.at.map_or(Expect::Gone, Etag::expect),
             keyed: None,
             conditional: false,
-            since: None,
+            earlier: None,
         };
         let settled = write
             .settle(|attempt| {

@@ -5,6 +5,7 @@ use std::fmt;
 use crate::error::Error;
 use crate::item::Item;
 use crate::key::key_attributes;
+use crate::retry::Spent;
 use crate::settle;
 use crate::table::Table;
 use crate::versioned::Versioned;
@@ -80,9 +81,13 @@ impl<T: Item> Get<T> {
     ///
     /// See [`Get`].
     pub async fn send(self) -> Result<Option<Versioned<T>>, Error> {
-        const OPERATION: &str = "get";
+        Ok(self.read("get").await?.0)
+    }
+
+    /// Reads the item, as a part of that operation, and says what it took.
+    pub(crate) async fn read(self, operation: &'static str) -> Result<(Option<Versioned<T>>, Spent), Error> {
         let core = self.table.core();
-        let of = |error: Error| error.with_operation(OPERATION, core.name());
+        let of = |error: Error| error.with_operation(operation, core.name());
         let key = key_attributes::<T>(&self.key).map_err(of)?;
         let request = core
             .store()
@@ -91,10 +96,12 @@ impl<T: Item> Get<T> {
             .table_name(core.name())
             .set_key(Some(key))
             .consistent_read(self.consistency == Consistency::Strong);
-        match settle::read(core, OPERATION, request).await? {
-            Some(raw) => core.format().decode(raw).map_err(of),
-            None => Ok(None),
-        }
+        let (raw, spent) = settle::read(core, operation, request).await?;
+        let found = match raw {
+            Some(raw) => core.format().decode(raw).map_err(|error| spent.report(of(error), core.store().now()))?,
+            None => None,
+        };
+        Ok((found, spent))
     }
 }
 

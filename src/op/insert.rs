@@ -116,7 +116,7 @@ impl<T: Item> Insert<T> {
             expect: Expect::Absent,
             keyed,
             conditional: false,
-            since: None,
+            earlier: None,
         };
         let settled = write
             .settle(|attempt| {

@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind};
 use crate::item::Item;
 use crate::op::get::Get;
 use crate::op::save::Save;
-use crate::retry::Why;
+use crate::retry::{Spent, Why};
 use crate::table::Table;
 use crate::versioned::{Changed, Versioned};
 use crate::written::Written;
@@ -117,18 +117,19 @@ where
     pub async fn send(self) -> Result<Written<T>, Error> {
         let Self { table, key, mut change } = self;
         let core = table.core();
-        let of = |error: Error| error.with_operation(OPERATION, core.name());
-        let began = core.store().now();
-        let mut retry = core.store().caller().begin_at(began);
-        let mut current = Get::new(table.clone(), key).send().await.map_err(of)?;
+        let (mut current, mut spent) = Get::new(table.clone(), key).read(OPERATION).await?;
+        let mut retry = core.store().caller().begin_after(spent);
+        let of =
+            |error: Error, spent: Spent| spent.report(error.with_operation(OPERATION, core.name()), core.store().now());
         loop {
-            let Some(found) = current else { return Err(of(Error::of(ErrorKind::NotFound))) };
-            let changed = apply(found, &mut change).map_err(of)?;
-            let conflict = match Save::new(table.clone(), changed).part_of(OPERATION, began).send().await {
+            let Some(found) = current else { return Err(of(Error::of(ErrorKind::NotFound), spent)) };
+            let changed = apply(found, &mut change).map_err(|error| of(error, spent))?;
+            let conflict = match Save::new(table.clone(), changed).part_of(OPERATION, spent).send().await {
                 Err(error) if error.is_version_conflict() => error,
                 written_or_failed => return written_or_failed,
             };
-            current = conflict.current().map_err(of)?;
+            spent.attempts = conflict.attempts();
+            current = conflict.current().map_err(|error| of(error, spent))?;
             if let Err(limit) = retry.pause(Why::Conflict).await {
                 return Err(conflict.of_kind(ErrorKind::VersionConflict, ErrorKind::Contention).with_limit(limit));
             }

@@ -1,7 +1,6 @@
 //! Writing what was changed in an item, if it is still as it was read.
 
 use std::fmt;
-use std::time::SystemTime;
 
 use aws_sdk_dynamodb::types::ReturnValue;
 
@@ -10,6 +9,7 @@ use crate::expr::{Changes, Node, RawPath, apply, diff, same};
 use crate::item::{Item, RawItem, decode, encode, image};
 use crate::op::stamped;
 use crate::protocol::guard::Birth;
+use crate::retry::Spent;
 use crate::settle::Write;
 use crate::table::{Core, Table};
 use crate::versioned::{Changed, Etag, Stored};
@@ -67,18 +67,26 @@ pub struct Save<T> {
     etag: Etag,
     stored: Stored,
     operation: &'static str,
-    since: Option<SystemTime>,
+    earlier: Option<Spent>,
 }
 
 impl<T: Item> Save<T> {
     pub(crate) fn new(table: Table<T>, item: Changed<T>) -> Self {
         let after = encode(&item.after, &table.core().format().stamp.prefix);
-        Self { table, before: item.before, after, etag: item.etag, stored: item.stored, operation: "save", since: None }
+        Self {
+            table,
+            before: item.before,
+            after,
+            etag: item.etag,
+            stored: item.stored,
+            operation: "save",
+            earlier: None,
+        }
     }
 
-    /// Makes this a part of another operation, which began then.
-    pub(crate) fn part_of(mut self, operation: &'static str, since: SystemTime) -> Self {
-        (self.operation, self.since) = (operation, Some(since));
+    /// Makes this a part of another operation, whose earlier parts took that.
+    pub(crate) fn part_of(mut self, operation: &'static str, earlier: Spent) -> Self {
+        (self.operation, self.earlier) = (operation, Some(earlier));
         self
     }
 
@@ -89,7 +97,13 @@ impl<T: Item> Save<T> {
     /// See [`Save`].
     pub async fn send(self) -> Result<Written<T>, Error> {
         let core = self.table.core();
-        let of = |error: Error| error.with_operation(self.operation, core.name());
+        let of = |error: Error| {
+            let error = error.with_operation(self.operation, core.name());
+            match self.earlier {
+                Some(spent) => spent.report(error, core.store().now()),
+                None => error,
+            }
+        };
         let (before, after) = (self.before.map_err(of)?, self.after.map_err(of)?);
         let key = core.key_of(&after);
         if key != core.key_of(&before) {
@@ -111,7 +125,7 @@ impl<T: Item> Save<T> {
             expect: self.etag.expect(),
             keyed: None,
             conditional: as_read.is_some(),
-            since: self.since,
+            earlier: self.earlier,
         };
         let settled = write
             .settle(|attempt| {

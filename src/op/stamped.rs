@@ -1,7 +1,7 @@
 //! Rendering an attempt: its guard as a condition, its stamp as assignments.
 //!
-//! `protocol::guard` says what a guard means; this is the same in DynamoDB's words, and `tests/guards.rs` holds the two
-//! against each other on a real engine.
+//! `protocol::guard` says what a guard means; this is the same in DynamoDB's words, and `stamped/tests.rs` holds the two against
+//! each other on a real engine.
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 

@@ -161,7 +161,7 @@ impl<T: Item> Update<T> {
             expect: self.at.map_or(Expect::Exists, Etag::expect),
             keyed: None,
             conditional: condition.is_some(),
-            since: None,
+            earlier: None,
         };
         let settled = write
             .settle(|attempt| {

@@ -105,7 +105,7 @@ impl<T: Item> Upsert<T> {
             expect: Expect::Any,
             keyed: None,
             conditional: condition.is_some(),
-            since: None,
+            earlier: None,
         };
         let settled = write
             .settle(|attempt| {

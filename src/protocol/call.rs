@@ -232,6 +232,11 @@ impl Call {
     }
 
     fn fence_failed(&mut self, fence: Fence, seen: Option<&Seen>) -> Step {
+        if seen.is_none()
+            && let Verdict::Refused(Refusal::Gone) = judge(self, None)
+        {
+            return Step::Settled(Outcome::Refused(Refusal::Gone));
+        }
         let Some(log) = seen.and_then(Seen::log) else { return Step::Settled(Outcome::Unknown) };
         let lane = log.lanes[usize::from(self.lane)];
         if fence.birth.is_some_and(|birth| birth != log.birth) {

@@ -52,8 +52,8 @@ pub(crate) trait OperationError: ProvideErrorMetadata + StdError + Send + Sync +
     /// Whether a broken success is still a success. A read that can't be read isn't.
     const SUCCESS_NEEDS_NO_BODY: bool = true;
 
-    /// The item that failed the condition, if that is what happened.
-    fn into_item(self) -> Option<RawItem>;
+    /// The item that failed the condition, or `None` where there is none, if that is what happened.
+    fn into_condition_failed(self) -> Result<Option<RawItem>, Box<Self>>;
 }
 
 /// Draws the conclusion from a failed attempt.
@@ -73,7 +73,14 @@ pub(crate) fn classify<E: OperationError>(
     }
     match error {
         SdkError::ServiceError(answer) if refuses(answer.raw()) && answer.err().code() == Some(CONDITION_FAILED) => {
-            Reply::ConditionFailed { item: answer.into_err().into_item() }
+            let code = |error: Error| error.with_code(CONDITION_FAILED);
+            match answer.into_err().into_condition_failed() {
+                Ok(item) => Reply::ConditionFailed { item },
+                // Without its item, which may be there, the answer says nothing.
+                Err(unreadable) => {
+                    Reply::Unanswered { error: code(Error::of(ErrorKind::Service)).with_source(unreadable) }
+                }
+            }
         }
         SdkError::ServiceError(answer) if refuses(answer.raw()) && answer.err().code().is_some() => {
             refused(SdkError::ServiceError(answer), now)
@@ -199,10 +206,10 @@ fn failure<E: OperationError>(kind: ErrorKind, error: SdkError<E, HttpResponse>)
 macro_rules! conditional_write_errors {
     ($($error:ident),*) => {$(
         impl OperationError for $error {
-            fn into_item(self) -> Option<RawItem> {
+            fn into_condition_failed(self) -> Result<Option<RawItem>, Box<Self>> {
                 match self {
-                    Self::ConditionalCheckFailedException(failed) => failed.item,
-                    _ => None,
+                    Self::ConditionalCheckFailedException(failed) => Ok(failed.item),
+                    other => Err(Box::new(other)),
                 }
             }
         }
@@ -214,8 +221,8 @@ conditional_write_errors!(PutItemError, UpdateItemError, DeleteItemError);
 impl OperationError for GetItemError {
     const SUCCESS_NEEDS_NO_BODY: bool = false;
 
-    fn into_item(self) -> Option<RawItem> {
-        None
+    fn into_condition_failed(self) -> Result<Option<RawItem>, Box<Self>> {
+        Err(Box::new(self))
     }
 }
 

@@ -34,6 +34,14 @@ pub(crate) enum Why {
     Conflict,
 }
 
+/// What the earlier parts of an operation took.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Spent {
+    /// When the operation began.
+    pub(crate) since: SystemTime,
+    pub(crate) attempts: u32,
+}
+
 /// One operation's count of attempts, pauses and time.
 pub(crate) struct Retry<'a> {
     bounds: &'a Bounds,
@@ -51,13 +59,13 @@ pub(crate) struct Retry<'a> {
 }
 
 impl<'a> Retry<'a> {
-    pub(crate) fn new(bounds: &'a Bounds, budget: &'a Budget, clock: &'a Clock, started: SystemTime) -> Self {
+    pub(crate) fn new(bounds: &'a Bounds, budget: &'a Budget, clock: &'a Clock, spent: Spent) -> Self {
         Self {
             bounds,
             budget,
             clock,
-            started,
-            attempts: 0,
+            started: spent.since,
+            attempts: spent.attempts,
             retries: 0,
             conflicts: 0,
             taken: 0,
@@ -77,7 +85,12 @@ impl<'a> Retry<'a> {
 
     /// Counts a conflict that the next request resolves by itself, so that there is nothing to wait for.
     pub(crate) fn step_aside(&mut self) -> Result<(), Limit> {
-        self.next_delay(Why::Conflict).map(|_| ()).inspect_err(|limit| self.limit = Some(*limit))
+        if self.conflicts >= self.bounds.max_conflicts {
+            self.limit = Some(Limit::Conflicts);
+            return Err(Limit::Conflicts);
+        }
+        self.conflicts += 1;
+        Ok(())
     }
 
     /// Runs a future until the deadline, where the operation has one; `None` when that came first.
@@ -98,9 +111,9 @@ impl<'a> Retry<'a> {
         self.clock.since(self.started)
     }
 
-    #[cfg(test)]
-    pub(crate) fn attempts(&self) -> u32 {
-        self.attempts
+    /// What the operation took so far, for the next part of it to go on from.
+    pub(crate) fn spent(&self) -> Spent {
+        Spent { since: self.started, attempts: self.attempts }
     }
 
     /// Writes the count into an error, with the bound that was met, if any.
@@ -142,6 +155,17 @@ impl<'a> Retry<'a> {
             self.taken = cost;
         }
         Ok(delay)
+    }
+}
+
+impl Spent {
+    pub(crate) fn nothing(now: SystemTime) -> Self {
+        Self { since: now, attempts: 0 }
+    }
+
+    /// Writes it into an error that ends the operation between two parts.
+    pub(crate) fn report(self, error: Error, now: SystemTime) -> Error {
+        error.with_attempts(self.attempts, now.duration_since(self.since).unwrap_or_default())
     }
 }
 
@@ -239,7 +263,7 @@ pub(crate) mod tests {
         }
 
         fn begin(&self) -> Retry<'_> {
-            Retry::new(&self.bounds, &self.budget, &self.clock, self.clock.now())
+            Retry::new(&self.bounds, &self.budget, &self.clock, Spent::nothing(self.clock.now()))
         }
     }
 
@@ -292,6 +316,16 @@ pub(crate) mod tests {
         }
         assert_eq!(retry.pause(Why::Conflict).await, Err(Limit::Conflicts));
         assert_eq!(retry.pause(Why::Transport).await, Err(Limit::Attempts));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_step_aside_takes_no_time_and_needs_none() {
+        let policy = RetryPolicy::new().max_conflicts(2).operation_timeout(Duration::from_millis(1));
+        let store = Store::new(policy.initial_backoff(Duration::from_secs(60)).jitter_seed(1));
+        let mut retry = store.begin();
+        assert_eq!((retry.step_aside(), retry.step_aside()), (Ok(()), Ok(())));
+        assert_eq!(retry.step_aside(), Err(Limit::Conflicts));
+        assert_eq!(retry.elapsed(), Duration::ZERO);
     }
 
     #[tokio::test(start_paused = true)]

@@ -43,6 +43,11 @@ pub(crate) enum Verb {
 }
 
 impl Verb {
+    /// What the verb sends before its own write, and counts among its attempts.
+    pub(crate) fn reads_first(self) -> u32 {
+        u32::from(self == Self::Modify)
+    }
+
     pub(crate) const ALL: [Self; 12] = [
         Self::Insert,
         Self::Keyed,

@@ -163,7 +163,7 @@ async fn modify_that_always_loses_ends_in_contention() {
     let play = Play::of(Verb::Modify).policy(RetryPolicy::new().max_conflicts(2).jitter_seed(1));
     let version = |version: u32| move |_: &[Sent]| stored().and("version", number(version));
     let contended = play.stands(version(4)).stands(version(5)).stands(version(6)).ends(Err(Contention)).await.error();
-    assert_eq!(contended.limit(), Some(Limit::Conflicts));
+    assert_eq!((contended.limit(), contended.attempts()), (Some(Limit::Conflicts), 4), "the read is one of them");
 }
 
 #[tokio::test(start_paused = true)]
