@@ -9,6 +9,7 @@ use serde::{Serialize, forward_to_deserialize_any};
 
 use crate::error::{Error, ErrorKind};
 use crate::key::{Key, KeyType};
+use crate::tombstone::Tombstones;
 use crate::value::check_item;
 
 /// A struct that is stored as an item.
@@ -51,6 +52,7 @@ pub struct Schema {
     version: &'static str,
     shows_version: bool,
     attributes: &'static [Attribute],
+    tombstones: Option<Tombstones>,
 }
 
 /// An attribute that an item type knows.
@@ -67,7 +69,15 @@ impl Schema {
     /// An item type with this partition key, and its version in the attribute `version`.
     #[must_use]
     pub const fn new(partition_key: &'static str) -> Self {
-        Self { table: None, partition_key, sort_key: None, version: "version", shows_version: false, attributes: &[] }
+        Self {
+            table: None,
+            partition_key,
+            sort_key: None,
+            version: "version",
+            shows_version: false,
+            attributes: &[],
+            tombstones: None,
+        }
     }
 
     /// Names the sort key.
@@ -106,6 +116,15 @@ impl Schema {
         self
     }
 
+    /// Lets deletes leave tombstones, which close the gap that a hard delete leaves in the promise.
+    ///
+    /// All programs that write the table have to agree on it: a hard delete by one of them takes the log along.
+    #[must_use]
+    pub const fn tombstones(mut self, tombstones: Tombstones) -> Self {
+        self.tombstones = Some(tombstones);
+        self
+    }
+
     /// The table's name, where the type declares one.
     #[must_use]
     pub const fn table_name(&self) -> Option<&'static str> {
@@ -136,6 +155,12 @@ impl Schema {
         self.shows_version
     }
 
+    /// How deletes leave tombstones, if they do.
+    #[must_use]
+    pub const fn tombstones_left(&self) -> Option<Tombstones> {
+        self.tombstones
+    }
+
     /// The top-level attributes that the struct knows.
     #[must_use]
     pub const fn known_attributes(&self) -> &'static [Attribute] {
@@ -145,16 +170,29 @@ impl Schema {
     /// What is wrong with the names of the key and of the version, where the stamp has this prefix. An item's own attributes
     /// are looked at when they are written.
     pub(crate) fn clash(&self, stamp_prefix: &str) -> Option<String> {
-        if let Some(name) = self.key_names().chain([self.version]).find(|name| is_stamp(name, stamp_prefix)) {
+        let ttl = self.tombstones.map(|tombstones| tombstones.ttl_attribute_name());
+        if let Some(name) = self.key_names().chain([self.version]).chain(ttl).find(|name| is_stamp(name, stamp_prefix))
+        {
             return Some(format!(
-                "the attribute `{name}` carries a part of the stamp, whose prefix is `{stamp_prefix}`, and can't be a key or the \
-                 version besides; rename it, or choose another prefix (`StoreBuilder::stamp_prefix`)"
+                "the attribute `{name}` carries a part of the stamp, whose prefix is `{stamp_prefix}`, and can't be a key, the \
+                 version or the TTL besides; rename it, or choose another prefix (`StoreBuilder::stamp_prefix`)"
+            ));
+        }
+        if let Some(ttl) = ttl.filter(|ttl| ttl.is_empty() || self.is_own(ttl)) {
+            return Some(format!(
+                "tombstones can't expire by the attribute `{ttl}`, which is empty, a key, or the version; name the table's TTL \
+                 attribute"
             ));
         }
         let doubled = self.key_names().find(|name| *name == self.version)?;
         Some(format!(
             "the key attribute `{doubled}` can't hold the version besides; name another (`#[item(version_attribute = \"..\")]`)"
         ))
+    }
+
+    /// Whether an attribute is a part of the key, or the version.
+    pub(crate) fn is_own(&self, name: &str) -> bool {
+        self.key_names().chain([self.version]).any(|own| own == name)
     }
 
     /// The names of the key attributes: one or two.

@@ -73,6 +73,7 @@ mod store;
 mod table;
 #[cfg(any(feature = "test-util", feature = "embedded"))]
 pub mod testing;
+mod tombstone;
 mod trace;
 mod value;
 mod versioned;
@@ -94,6 +95,7 @@ pub use op::upsert::Upsert;
 pub use retry::RetryPolicy;
 pub use store::{Store, StoreBuilder};
 pub use table::Table;
+pub use tombstone::Tombstones;
 pub use versioned::{Changed, Etag, Versioned};
 pub use written::{Outcome, Written};
 

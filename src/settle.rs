@@ -43,12 +43,13 @@ pub(crate) struct Settled {
 }
 
 impl Write<'_> {
-    /// Runs the write. `request` renders an attempt of the verb's own; the fences are ours.
+    /// Runs the write. `request` renders an attempt of the verb's own, given the item that stands, where the attempt answers to
+    /// one; the fences are ours.
     ///
     /// Dropping the future loses nothing: an attempt under way may still apply, once, and its lane rests until it can't.
     pub(crate) async fn settle<R>(self, request: R) -> Result<Settled, Error>
     where
-        R: FnMut(&Attempt) -> Result<Request, Error>,
+        R: FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error>,
     {
         let (store, of) = (self.table.store(), |error: Error| error.with_operation(self.operation, self.table.name()));
         self.table.check_names().map_err(of)?;
@@ -105,7 +106,7 @@ struct Run<'t, R> {
     ended_by: Option<Error>,
 }
 
-impl<R: FnMut(&Attempt) -> Result<Request, Error>> Run<'_, R> {
+impl<R: FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error>> Run<'_, R> {
     async fn drive(mut self) -> Result<Settled, Error> {
         let mut step = Step::Send;
         loop {
@@ -136,7 +137,8 @@ impl<R: FnMut(&Attempt) -> Result<Request, Error>> Run<'_, R> {
         if self.outgoing.as_ref().is_none_or(|(rendered, _)| *rendered != attempt) {
             let rendered = match attempt.guard {
                 Guard::Fence { .. } => stamped::fence(write.table, &write.key, &attempt),
-                _ => (self.request)(&attempt),
+                Guard::Bury => stamped::bury(write.table, &write.key, &attempt),
+                _ => (self.request)(&attempt, self.item.as_ref()),
             };
             match rendered {
                 Ok(request) => {

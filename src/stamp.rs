@@ -43,6 +43,11 @@ impl StampNames {
         }
     }
 
+    /// Whether an attribute is the birth id or in a lane: what stays for as long as there is an item.
+    pub(crate) fn is_log(&self, name: &str) -> bool {
+        name == self.birth || self.lanes.iter().any(|lane| name == lane.head || name == lane.older)
+    }
+
     /// Reads the stamp of an item, whoever wrote it.
     pub(crate) fn read(&self, item: &RawItem, version_attribute: &str) -> Seen {
         Seen {

@@ -6,10 +6,12 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::client::Waiters;
-use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use aws_sdk_dynamodb::error::{BoxError, ProvideErrorMetadata};
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+    TimeToLiveSpecification, TimeToLiveStatus,
 };
 
 use crate::error::{Error, ErrorKind};
@@ -125,7 +127,8 @@ impl<T: Item> Table<T> {
         Delete::new(self.clone(), key.into_key())
     }
 
-    /// Creates the table with on-demand billing where it doesn't exist, and waits until it is active.
+    /// Creates the table with on-demand billing where it doesn't exist, and waits until it is active. Where deletes leave
+    /// tombstones, its TTL is turned on.
     ///
     /// For tests and local work; a production table wants its infrastructure as code.
     ///
@@ -162,6 +165,36 @@ impl<T: Item> Table<T> {
         client.wait_until_table_exists().table_name(&self.core.name).wait(UNTIL_ACTIVE).await.map_err(|error| {
             failed(Error::new(ErrorKind::Timeout, "the table did not become active").with_source(error))
         })?;
+        match schema.tombstones_left() {
+            Some(tombstones) => self.expire_by(&client, tombstones.ttl_attribute_name()).await.map_err(failed),
+            None => Ok(()),
+        }
+    }
+
+    /// Sees to it that the table's TTL goes by this attribute.
+    async fn expire_by(&self, client: &Client, attribute: &str) -> Result<(), Error> {
+        let refused = |message: &'static str| {
+            move |source: BoxError| Error::new(ErrorKind::Rejected, message).with_source(source)
+        };
+        let described = client.describe_time_to_live().table_name(&self.core.name).send().await;
+        let described = described.map_err(|error| refused("the table's TTL could not be read")(error.into()))?;
+        let ttl = described.time_to_live_description;
+        let status = ttl.as_ref().and_then(|ttl| ttl.time_to_live_status());
+        if let Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling) = status {
+            let current = ttl.as_ref().and_then(|ttl| ttl.attribute_name()).unwrap_or_default();
+            return if current == attribute {
+                Ok(())
+            } else {
+                Err(Error::invalid(format!(
+                    "the table's TTL goes by the attribute `{current}`, and the type's tombstones expire by `{attribute}`: a table \
+                     has one TTL attribute, so name that one"
+                )))
+            };
+        }
+        let specification = TimeToLiveSpecification::builder().enabled(true).attribute_name(attribute).build();
+        let request = client.update_time_to_live().table_name(&self.core.name);
+        let request = request.time_to_live_specification(crate::op::stamped::built(specification)?);
+        request.send().await.map_err(|error| refused("the table's TTL could not be set")(error.into()))?;
         Ok(())
     }
 

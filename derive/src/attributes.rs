@@ -3,7 +3,7 @@
 use proc_macro2::Span;
 use syn::meta::ParseNestedMeta;
 use syn::spanned::Spanned;
-use syn::{Attribute, Expr, ExprPath, LitStr, Token, parenthesized};
+use syn::{Attribute, Expr, ExprPath, LitInt, LitStr, Token, parenthesized};
 
 use crate::case;
 
@@ -12,7 +12,14 @@ use crate::case;
 pub(crate) struct Container {
     pub(crate) table: Option<LitStr>,
     pub(crate) version_attribute: Option<LitStr>,
+    pub(crate) tombstones: Option<Tombstones>,
     pub(crate) rename_all: Renames,
+}
+
+/// `tombstones(ttl = "..", days = ..)`.
+pub(crate) struct Tombstones {
+    pub(crate) ttl: LitStr,
+    pub(crate) days: Option<LitInt>,
 }
 
 /// The attributes of a field.
@@ -58,8 +65,16 @@ impl Container {
                 set(&mut container.table, meta.value()?.parse()?, "`table` is given twice")
             } else if meta.path.is_ident("version_attribute") {
                 set(&mut container.version_attribute, meta.value()?.parse()?, "`version_attribute` is given twice")
+            } else if meta.path.is_ident("tombstones") {
+                if container.tombstones.is_some() {
+                    return Err(meta.error("`tombstones` is given twice"));
+                }
+                container.tombstones = Some(Tombstones::parse(&meta)?);
+                Ok(())
             } else {
-                Err(meta.error("unknown attribute; a struct takes `table = \"..\"` and `version_attribute = \"..\"`"))
+                Err(meta.error(
+                    "unknown attribute; a struct takes `table = \"..\"`, `version_attribute = \"..\"` and `tombstones(ttl = \"..\")`",
+                ))
             }
         })?;
         each(attributes, "serde", |meta| {
@@ -74,6 +89,33 @@ impl Container {
             skip(&meta)
         })?;
         Ok(container)
+    }
+}
+
+impl Tombstones {
+    fn parse(meta: &ParseNestedMeta<'_>) -> syn::Result<Self> {
+        let (mut ttl, mut days) = (None, None);
+        if meta.input.peek(syn::token::Paren) {
+            meta.parse_nested_meta(|option| {
+                if option.path.is_ident("ttl") {
+                    set(&mut ttl, option.value()?.parse()?, "`ttl` is given twice")
+                } else if option.path.is_ident("days") {
+                    let number: LitInt = option.value()?.parse()?;
+                    if number.base10_parse::<u32>()? == 0 {
+                        return Err(syn::Error::new(number.span(), "a tombstone is kept for a day at least"));
+                    }
+                    days = Some(number);
+                    Ok(())
+                } else {
+                    Err(option.error("unknown option; tombstones take `ttl = \"..\"` and `days = ..`"))
+                }
+            })?;
+        }
+        match ttl {
+            Some(ttl) => Ok(Self { ttl, days }),
+            None => Err(meta
+                .error("tombstones expire: name the table's TTL attribute, as in `tombstones(ttl = \"expires_at\")`")),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 use syn::{Data, DeriveInput, Error, Fields, Ident, Result, Visibility};
 
-use crate::attributes::{self, Container, Names};
+use crate::attributes::{self, Container, Names, Tombstones};
 
 /// A field of the struct that is stored as an attribute.
 struct Field<'a> {
@@ -179,6 +179,18 @@ fn reject_reserved(fields: &[Field<'_>], container: &Container, version: Option<
         );
         return Err(Error::new(name.span(), message));
     }
+    if let Some(Tombstones { ttl, .. }) = &container.tombstones {
+        let name = ttl.value();
+        let is_key = |field: &&Field<'_>| field.attributes.partition_key.or(field.attributes.sort_key).is_some();
+        let is_own = fields.iter().filter(is_key).any(|field| field.name == name);
+        if name.is_empty() || is_stamp(&name) || is_own || name == version_attribute(container, version) {
+            let message = format!(
+                "tombstones can't expire by `{name}`, which is empty, a key, the version, or reserved for the log of an item's \
+                 writes; name the table's TTL attribute"
+            );
+            return Err(Error::new(ttl.span(), message));
+        }
+    }
     if let Some(field) = version.filter(|field| !field.aliases.is_empty()) {
         let message =
             "the version is read from the attribute that the library writes, and from no other; remove the alias";
@@ -255,6 +267,10 @@ fn schema(
         (None, Some(name)) => Some(quote!(.version_attribute(#name))),
         (None, None) => None,
     };
+    let tombstones = container.tombstones.as_ref().map(|Tombstones { ttl, days }| {
+        let days = days.iter();
+        quote!(.tombstones(::dynamo_once::Tombstones::new(#ttl) #(.days(#days))*))
+    });
     let attributes = fields.iter().map(|field| {
         let (name, aliases) = (&field.name, aliases(field));
         quote!(::dynamo_once::Attribute::new(#name)#aliases)
@@ -264,6 +280,7 @@ fn schema(
             #(.sort_key(#sort_key))*
             #(.table(#table))*
             #version
+            #tombstones
             .attributes(&[#(#attributes),*])
     }
 }

@@ -11,7 +11,8 @@ use syn::{DeriveInput, parse_macro_input};
 /// Implements `Item`, and makes `FIELDS`, the typed paths of a struct's fields.
 ///
 /// On the struct: `#[item(table = "..")]` names the table, `#[item(version_attribute = "..")]` the attribute of the version
-/// (`version` unless set).
+/// (`version` unless set). `#[item(tombstones(ttl = "..", days = 7))]` lets deletes leave tombstones, which expire by the table's
+/// TTL attribute.
 ///
 /// On a field: `#[item(partition_key)]` (one field, always), `#[item(sort_key)]` (one at most), and `#[item(version)]`, which
 /// shows the item's version in the field. Edits to it are ignored; its name is the version's attribute.

@@ -126,15 +126,9 @@ impl RawPath {
     }
 }
 
-impl From<&'static str> for RawPath {
-    fn from(name: &'static str) -> Self {
-        Self(vec![Segment::Name(Cow::Borrowed(name))])
-    }
-}
-
-impl From<String> for RawPath {
-    fn from(name: String) -> Self {
-        Self(vec![Segment::Name(Cow::Owned(name))])
+impl<N: Into<Cow<'static, str>>> From<N> for RawPath {
+    fn from(name: N) -> Self {
+        Self(vec![Segment::Name(name.into())])
     }
 }
 

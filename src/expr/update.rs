@@ -1,11 +1,13 @@
 //! Updates: what is to change.
 
+use std::borrow::Cow;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::error::Error;
 use crate::expr::value::{Delta, Elements, IntoValue};
 use crate::expr::{Path, RawPath};
-use crate::item::RawItem;
+use crate::item::{RawItem, Schema};
 
 /// Changes of an item, in the order in which they were named. The first that can't be made is kept as an error.
 #[derive(Debug, Default)]
@@ -74,9 +76,31 @@ impl Changes {
         self.changes.push(Change { path, action: Action::Remove });
     }
 
+    /// Sets every attribute that an item has but its key.
+    pub(crate) fn whole(schema: &Schema, item: RawItem) -> Self {
+        let mut attributes: Vec<_> =
+            item.into_iter().filter(|(name, _)| schema.key_names().all(|key| key != name)).collect();
+        // In an order of their own, so that the same item always renders the same.
+        attributes.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        let mut changes = Self::new();
+        for (name, value) in attributes {
+            changes.set_raw(RawPath::from(name), value);
+        }
+        changes
+    }
+
+    /// Removes every attribute that the item type knows and that isn't changed already, by all their names. The key and the
+    /// version stay.
+    pub(crate) fn remove_known(&mut self, schema: &Schema) {
+        for attribute in schema.known_attributes() {
+            let names = std::iter::once(attribute.name()).chain(attribute.alias_names().iter().copied());
+            names.filter(|name| !schema.is_own(name)).for_each(|name| self.remove_unless_changed(name));
+        }
+    }
+
     /// Removes an attribute, such as one under an alias, unless it is changed already.
-    pub(crate) fn remove_unless_changed(&mut self, name: &'static str) {
-        let path = RawPath::from(name);
+    pub(crate) fn remove_unless_changed(&mut self, name: impl Into<Cow<'static, str>>) {
+        let path = RawPath::from(name.into());
         if self.changes.iter().all(|change| !change.path.overlaps(&path)) {
             self.remove_raw(path);
         }
@@ -160,7 +184,7 @@ impl Changes {
         // A value that was stored under an alias would stand beside the new one, and no read would decode the item.
         let aliases = if matches!(action, Action::Set(_) | Action::Remove) { path.alias_names() } else { &[] };
         self.changes.push(Change { path: raw, action });
-        aliases.iter().for_each(|alias| self.remove_unless_changed(alias));
+        aliases.iter().for_each(|alias| self.remove_unless_changed(*alias));
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 
 use crate::error::Error;
 use crate::expr::Rendering;
@@ -12,6 +12,7 @@ use crate::op::stamped;
 use crate::protocol::guard::Expect;
 use crate::settle::Write;
 use crate::table::Table;
+use crate::tombstone::burial;
 use crate::versioned::Etag;
 use crate::written::Written;
 
@@ -87,17 +88,22 @@ impl<T: Item> Delete<T> {
         const OPERATION: &str = "delete";
         let core = self.table.core();
         let key = key_attributes::<T>(&self.key).map_err(|error| error.with_operation(OPERATION, core.name()))?;
+        let tombstones = core.schema().tombstones_left();
+        let burial = tombstones.map(|left| burial(core.schema(), &left, &core.format().stamp, core.store().now()));
         let write = Write {
             table: core,
             operation: OPERATION,
             key: key.clone(),
-            expect: self.at.map_or(Expect::Gone, Etag::expect),
+            expect: self.at.map_or(if tombstones.is_some() { Expect::Buried } else { Expect::Gone }, Etag::expect),
             keyed: None,
             conditional: false,
             earlier: None,
         };
         let settled = write
-            .settle(|attempt| {
+            .settle(|attempt, _| {
+                if let Some(burial) = &burial {
+                    return stamped::update(core, &key, attempt, burial.clone(), None, ReturnValue::None);
+                }
                 let mut rendering = Rendering::new();
                 let condition = stamped::condition(core, attempt, None, &mut rendering);
                 let (names, values) = rendering.finish(&[&condition])?;

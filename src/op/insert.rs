@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use aws_sdk_dynamodb::types::ReturnValue;
 
 use crate::error::{Error, ErrorKind};
-use crate::expr::Rendering;
+use crate::expr::Changes;
 use crate::fingerprint;
 use crate::item::{Item, RawItem, encode};
 use crate::op::stamped;
@@ -108,6 +108,8 @@ impl<T: Item> Insert<T> {
                 None => fingerprint::item(&item),
             },
         });
+        // The item goes into the first request as it is, and a copy is made where a tombstone may stand in its way.
+        let again = core.schema().tombstones_left().map(|_| Changes::whole(core.schema(), item.clone()));
         let mut item = Some(item);
         let write = Write {
             table: core,
@@ -119,27 +121,20 @@ impl<T: Item> Insert<T> {
             earlier: None,
         };
         let settled = write
-            .settle(|attempt| {
-                let (Guard::Absent, Some(mut item)) = (attempt.guard, item.take()) else {
-                    return Err(Error::new(ErrorKind::Contention, "a tombstone stands under this key"));
-                };
-                stamped::stamp_new(core, attempt, &mut item);
-                if let Some(keyed) = keyed {
-                    item.insert(core.format().stamp.keyed.clone(), keyed.attribute());
+            .settle(|attempt, tombstone| match (attempt.guard, item.take(), tombstone, &again) {
+                (Guard::Absent, Some(mut item), ..) => {
+                    if let Some(keyed) = keyed {
+                        item.insert(core.format().stamp.keyed.clone(), keyed.attribute());
+                    }
+                    stamped::put(core, attempt, item)
                 }
-                let mut rendering = Rendering::new();
-                let condition = stamped::condition(core, attempt, None, &mut rendering);
-                let (names, _) = rendering.finish(&[&condition])?;
-                let request = core
-                    .store()
-                    .client()
-                    .put_item()
-                    .table_name(core.name())
-                    .set_item(Some(item))
-                    .condition_expression(condition)
-                    .set_expression_attribute_names(Some(names))
-                    .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-                Ok(request.into())
+                (Guard::Revive { .. }, _, Some(tombstone), Some(again)) => {
+                    stamped::revive(core, attempt, tombstone, again.clone(), keyed, ReturnValue::None)
+                }
+                _ => Err(Error::new(
+                    ErrorKind::Contention,
+                    "a tombstone of another program has the key; declare the item type with tombstones to bring it to life",
+                )),
             })
             .await?;
         Ok(Written::new(settled, core.format()))

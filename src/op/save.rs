@@ -128,7 +128,7 @@ impl<T: Item> Save<T> {
             earlier: self.earlier,
         };
         let settled = write
-            .settle(|attempt| {
+            .settle(|attempt, _| {
                 let render = |changes: Changes| {
                     stamped::update(core, &key, attempt, changes, as_read.as_ref(), ReturnValue::AllNew)
                 };
@@ -150,7 +150,7 @@ fn differences<T: Item>(core: &Core, etag: Etag, [stored, before, after]: [&RawI
     let mut changes = diff(stored, before, after);
     for attribute in core.schema().known_attributes() {
         if changes.touches(attribute.name()) {
-            attribute.alias_names().iter().for_each(|alias| changes.remove_unless_changed(alias));
+            attribute.alias_names().iter().for_each(|alias| changes.remove_unless_changed(*alias));
         }
     }
     let is_nested = changes.iter().any(|change| change.path.is_nested());

@@ -7,16 +7,60 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditi
 
 use crate::call::Request;
 use crate::error::Error;
-use crate::expr::{Changes, Node, Rendering};
+use crate::expr::{Changes, Node, RawPath, Rendering};
 use crate::item::RawItem;
 use crate::protocol::call::Attempt;
 use crate::protocol::guard::Guard;
-use crate::protocol::log::{Version, WriteId};
+use crate::protocol::log::{KeyStamp, Version, WriteId};
 use crate::table::Core;
+use crate::tombstone;
 
 /// An update that does nothing but take the lane, and brings back the item as it was before.
 pub(crate) fn fence(table: &Core, key: &RawItem, attempt: &Attempt) -> Result<Request, Error> {
     update(table, key, attempt, Changes::new(), None, ReturnValue::AllOld)
+}
+
+/// A tombstone where there is nothing, with the attempt's stamp.
+pub(crate) fn bury(table: &Core, key: &RawItem, attempt: &Attempt) -> Result<Request, Error> {
+    let mut item = key.clone();
+    let tombstones = table.schema().tombstones_left();
+    item.extend(tombstones.into_iter().flat_map(|left| left.marks(&table.format().stamp, table.store().now())));
+    put(table, attempt, item)
+}
+
+/// A put of the item, behind the attempt's guard, with its stamp.
+pub(crate) fn put(table: &Core, attempt: &Attempt, mut item: RawItem) -> Result<Request, Error> {
+    stamp_new(table, attempt, &mut item);
+    let mut rendering = Rendering::new();
+    let condition = condition(table, attempt, None, &mut rendering);
+    let (names, _) = rendering.finish(&[&condition])?;
+    let request = table
+        .store()
+        .client()
+        .put_item()
+        .table_name(table.name())
+        .set_item(Some(item))
+        .condition_expression(condition)
+        .set_expression_attribute_names(Some(names))
+        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+    Ok(request.into())
+}
+
+/// An update that brings a tombstone to life, as an item written over it.
+pub(crate) fn revive(
+    table: &Core,
+    attempt: &Attempt,
+    tombstone: &RawItem,
+    mut changes: Changes,
+    keyed: Option<KeyStamp>,
+    returns: ReturnValue,
+) -> Result<Request, Error> {
+    let stamp = &*table.format().stamp;
+    if let Some(keyed) = keyed {
+        changes.set_raw(RawPath::from(stamp.keyed.clone()), keyed.attribute());
+    }
+    let changes = tombstone::revival(table.schema(), stamp, tombstone, changes);
+    update(table, &table.key_of(tombstone), attempt, changes, None, returns)
 }
 
 /// An update of the changes, behind the attempt's guard and the caller's condition, with its stamp.
@@ -62,7 +106,7 @@ pub(crate) fn condition(table: &Core, attempt: &Attempt, own: Option<&Node>, ren
 fn guard(table: &Core, attempt: &Attempt, rendering: &mut Rendering) -> String {
     let stamp = &*table.format().stamp;
     let key = table.schema().partition_key_name();
-    if attempt.guard == Guard::Absent {
+    if matches!(attempt.guard, Guard::Absent | Guard::Bury) {
         return format!("attribute_not_exists({})", rendering.name(key));
     }
     let (birth, version) = (rendering.name(&stamp.birth), table.format().version);
@@ -97,8 +141,11 @@ fn guard(table: &Core, attempt: &Attempt, rendering: &mut Rendering) -> String {
     };
     let managed = format!("{born} AND {in_order} AND {at}");
     match attempt.guard {
-        Guard::Open => format!("attribute_not_exists({}) OR ({managed})", rendering.name(key)),
         Guard::Revive { .. } => format!("{managed} AND attribute_exists({})", rendering.name(&stamp.tombstone)),
+        Guard::Open => {
+            let (key, tombstone) = (rendering.name(key), rendering.name(&stamp.tombstone));
+            format!("attribute_not_exists({key}) OR ({managed} AND attribute_not_exists({tombstone}))")
+        }
         _ => format!("{managed} AND attribute_not_exists({})", rendering.name(&stamp.tombstone)),
     }
 }

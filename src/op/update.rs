@@ -6,10 +6,10 @@ use aws_sdk_dynamodb::types::ReturnValue;
 
 use crate::error::Error;
 use crate::expr::{Changes, Condition, Delta, Elements, IntoValue, Path};
-use crate::item::Item;
+use crate::item::{Item, RawItem, encode};
 use crate::key::key_attributes;
 use crate::op::stamped;
-use crate::protocol::guard::Expect;
+use crate::protocol::guard::{Expect, Guard};
 use crate::settle::Write;
 use crate::table::Table;
 use crate::versioned::Etag;
@@ -68,11 +68,12 @@ pub struct Update<T: Item> {
     changes: Changes,
     condition: Option<Condition<T>>,
     at: Option<Etag>,
+    otherwise: Option<Result<RawItem, Error>>,
 }
 
 impl<T: Item> Update<T> {
     pub(crate) fn new(table: Table<T>, key: T::Key) -> Self {
-        Self { table, key, changes: Changes::new(), condition: None, at: None }
+        Self { table, key, changes: Changes::new(), condition: None, at: None, otherwise: None }
     }
 
     /// Sets an attribute.
@@ -139,6 +140,36 @@ impl<T: Item> Update<T> {
         self
     }
 
+    /// Inserts this item, as it is, where none has the key: the changes are for an item that is there.
+    ///
+    /// As with an entry of a map, `update(..).or_insert(..)` is "modify, or insert". It costs one request where there is an
+    /// item, and two where there is none.
+    ///
+    /// ```
+    /// # use dynamo_once::{Item, Store, testing::Embedded};
+    /// # #[derive(Debug, serde::Serialize, serde::Deserialize, Item)]
+    /// # #[item(table = "visits")]
+    /// # struct Visits { #[item(partition_key)] page: String, count: u64 }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = Embedded::start().await;
+    /// # let visits = Store::new(engine.config().build()).table::<Visits>();
+    /// # visits.create_if_missing().await?;
+    /// let first = Visits { page: "home".into(), count: 1 };
+    /// for _ in 0..3 {
+    ///     visits.update("home").add(Visits::FIELDS.count, 1).or_insert(&first).send().await?;
+    /// }
+    /// assert_eq!(visits.get("home").send().await?.expect("was inserted").count, 3);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "upsert")]
+    #[doc(alias = "entry")]
+    pub fn or_insert(mut self, item: &T) -> Self {
+        self.otherwise = Some(encode(item, &self.table.core().format().stamp.prefix));
+        self
+    }
+
     /// Writes the changes.
     ///
     /// # Errors
@@ -154,18 +185,37 @@ impl<T: Item> Update<T> {
             return Err(of(Error::invalid("the update changes nothing; set, add, remove or append something")));
         }
         let condition = self.condition.map(Condition::into_node).transpose().map_err(of)?;
+        let otherwise = self.otherwise.transpose().map_err(of)?;
+        if otherwise.as_ref().is_some_and(|item| core.key_of(item) != key) {
+            return Err(of(Error::invalid("the item of `or_insert` has another key than the update")));
+        }
+        let expect = match (self.at, &otherwise) {
+            (None, None) => Expect::Exists,
+            (None, Some(_)) => Expect::Either,
+            (Some(etag), None) => etag.expect(),
+            (Some(_), Some(_)) => {
+                return Err(of(Error::invalid(
+                    "`at` names an item that is there, and `or_insert` one that isn't; choose one",
+                )));
+            }
+        };
         let write = Write {
             table: core,
             operation: OPERATION,
             key: key.clone(),
-            expect: self.at.map_or(Expect::Exists, Etag::expect),
+            expect,
             keyed: None,
             conditional: condition.is_some(),
             earlier: None,
         };
         let settled = write
-            .settle(|attempt| {
-                stamped::update(core, &key, attempt, changes.clone(), condition.as_ref(), ReturnValue::AllNew)
+            .settle(|attempt, stands| match (attempt.guard, stands, &otherwise) {
+                (Guard::Absent, _, Some(item)) => stamped::put(core, attempt, item.clone()),
+                (Guard::Revive { .. }, Some(tombstone), Some(item)) => {
+                    let item = Changes::whole(core.schema(), item.clone());
+                    stamped::revive(core, attempt, tombstone, item, None, ReturnValue::AllNew)
+                }
+                _ => stamped::update(core, &key, attempt, changes.clone(), condition.as_ref(), ReturnValue::AllNew),
             })
             .await?;
         Ok(Written::new(settled, core.format()))

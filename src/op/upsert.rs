@@ -8,9 +8,9 @@ use crate::error::Error;
 use crate::expr::{Changes, Node, Path, RawPath};
 use crate::item::{Item, RawItem, encode};
 use crate::op::stamped;
-use crate::protocol::guard::Expect;
+use crate::protocol::guard::{Expect, Guard};
 use crate::settle::Write;
-use crate::table::{Core, Table};
+use crate::table::Table;
 use crate::written::Written;
 
 /// Writes an item, whether or not its key has one; see [`Table::upsert`].
@@ -97,7 +97,8 @@ impl<T: Item> Upsert<T> {
             ))));
         }
         let condition = self.newer.map(|field| newer(field, &item)).transpose().map_err(of)?;
-        let changes = whole(core, item);
+        let mut changes = Changes::whole(core.schema(), item);
+        changes.remove_known(core.schema());
         let write = Write {
             table: core,
             operation,
@@ -108,8 +109,12 @@ impl<T: Item> Upsert<T> {
             earlier: None,
         };
         let settled = write
-            .settle(|attempt| {
-                stamped::update(core, &key, attempt, changes.clone(), condition.as_ref(), ReturnValue::AllNew)
+            .settle(|attempt, tombstone| match (attempt.guard, tombstone) {
+                // What stood there counts as absent, the field by which the newer is told included.
+                (Guard::Revive { .. }, Some(tombstone)) => {
+                    stamped::revive(core, attempt, tombstone, changes.clone(), None, ReturnValue::AllNew)
+                }
+                _ => stamped::update(core, &key, attempt, changes.clone(), condition.as_ref(), ReturnValue::AllNew),
             })
             .await?;
         Ok(Written::new(settled, core.format()))
@@ -125,27 +130,6 @@ fn newer(field: &'static str, item: &RawItem) -> Result<Node, Error> {
     };
     let path = RawPath::from(field);
     Ok(Node::not_exists(path.clone()).or(Node::less_than(path, value.clone())))
-}
-
-/// Sets every attribute that the item has, and removes those of its type that it hasn't, by all their names. A tombstone
-/// comes to life.
-fn whole(core: &Core, item: RawItem) -> Changes {
-    let schema = core.schema();
-    let is_key = |name: &str| schema.key_names().any(|key| key == name);
-    let mut changes = Changes::new();
-    for (name, value) in item {
-        if !is_key(&name) {
-            changes.set_raw(RawPath::from(name), value);
-        }
-    }
-    for attribute in schema.known_attributes() {
-        let names = std::iter::once(attribute.name()).chain(attribute.alias_names().iter().copied());
-        for name in names.filter(|name| !is_key(name) && *name != core.format().version) {
-            changes.remove_unless_changed(name);
-        }
-    }
-    changes.remove_raw(RawPath::from(core.format().stamp.tombstone.clone()));
-    changes
 }
 
 impl<T> fmt::Debug for Upsert<T> {

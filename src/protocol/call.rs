@@ -36,6 +36,19 @@ struct Fence {
     id: WriteId,
     birth: Option<WriteId>,
     then: Outcome,
+    /// What it does where there is no item.
+    absent: Absent,
+}
+
+/// What a fence does where there is no item, not even a tombstone, to hold its id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Absent {
+    /// Nothing can be told.
+    Unknown,
+    /// It leaves a tombstone, once it has met the absence.
+    Bury,
+    /// That is what it is about to do.
+    Burying,
 }
 
 /// What to send.
@@ -87,27 +100,38 @@ impl Call {
         }
     }
 
-    /// Takes up a call whose outcome was unknown, with the request that it was sent with last and no other.
-    #[allow(dead_code, reason = "checked by the model; unknown outcomes can't be taken up yet")]
-    pub(crate) fn finish(mut self) -> Self {
+    /// Takes up a call whose outcome was unknown, with the attempt that was its last and no other.
+    pub(crate) fn finish(mut self, last: &Attempt) -> Self {
         self.frozen = true;
         self.suspicious = true;
         self.fence = None;
+        (self.id, self.guard) = (last.id, last.guard);
         self
     }
 
-    /// Sees to it that a call whose outcome was unknown can't apply any more, if it hasn't.
-    #[allow(dead_code, reason = "checked by the model; unknown outcomes can't be taken up yet")]
-    pub(crate) fn abort(mut self) -> (Self, Step) {
-        self = self.finish();
+    /// Sees to it that a call whose outcome was unknown can't apply any more, if it hasn't. Where deletes leave tombstones,
+    /// so may this.
+    pub(crate) fn abort(mut self, last: &Attempt, tombstones: bool) -> (Self, Step) {
+        self = self.finish(last);
         let step = self.fence_or(Outcome::NotApplied, self.birth);
+        if let Some(fence) = &mut self.fence
+            && tombstones
+        {
+            fence.absent = Absent::Bury;
+        }
         (self, step)
     }
 
     /// What the next attempt sends. The same attempt as before has to be byte for byte the same request.
     pub(crate) fn attempt(&self) -> Attempt {
         match &self.fence {
-            Some(fence) => Attempt { id: fence.id, lane: self.lane, guard: Guard::Fence { birth: fence.birth } },
+            Some(fence) => {
+                let guard = match fence.absent {
+                    Absent::Burying => Guard::Bury,
+                    Absent::Bury | Absent::Unknown => Guard::Fence { birth: fence.birth },
+                };
+                Attempt { id: fence.id, lane: self.lane, guard }
+            }
             None => Attempt { id: self.id, lane: self.lane, guard: self.guard },
         }
     }
@@ -187,6 +211,8 @@ impl Call {
             Guard::Absent | Guard::Open | Guard::Revive { .. } if born_here => Some(1),
             // An idempotency key was recognised, and who used it first may have revived a tombstone.
             Guard::Absent if seen.is_some() => None,
+            // An earlier attempt, which went by no version, may have come upon an item that others had revived.
+            Guard::Revive { .. } if self.suspicious && self.expect != Expect::Absent => None,
             guard => guard.makes(),
         }
     }
@@ -195,7 +221,7 @@ impl Call {
     pub(crate) fn birth_made(&self) -> Option<WriteId> {
         match self.guard {
             Guard::Absent | Guard::Adopt { .. } => Some(self.id),
-            Guard::At { .. } | Guard::Revive { .. } | Guard::Born | Guard::Open | Guard::Fence { .. } => self.birth,
+            _ => self.birth,
         }
     }
 
@@ -211,7 +237,7 @@ impl Call {
         if !(self.suspicious && in_force(Rule::Suspicion) && in_force(Rule::Fence)) {
             return Step::Settled(outcome);
         }
-        self.fence = Some(Fence { id: self.id, birth, then: outcome });
+        self.fence = Some(Fence { id: self.id, birth, then: outcome, absent: Absent::Unknown });
         Step::Renew { above: birth.map_or(self.id, |birth| birth.max(self.id)) }
     }
 
@@ -220,9 +246,11 @@ impl Call {
         if !in_force(Rule::PreImage) {
             return Step::Settled(fence.then);
         }
-        // A fence applies to an item that is there, so without one its reply has lost it.
         if before.is_none() {
-            return Step::Settled(Outcome::Unknown);
+            // Nothing was there, and where deletes leave tombstones, nothing had ever been. Any other fence applies to an
+            // item that is there, so that without one its reply has lost it.
+            let buried = fence.absent == Absent::Burying;
+            return Step::Settled(if buried { fence.then } else { Outcome::Unknown });
         }
         Step::Settled(match judge(self, before) {
             Verdict::Replayed => Outcome::Replayed,
@@ -231,13 +259,28 @@ impl Call {
         })
     }
 
-    fn fence_failed(&mut self, fence: Fence, seen: Option<&Seen>) -> Step {
-        if seen.is_none()
-            && let Verdict::Refused(Refusal::Gone) = judge(self, None)
-        {
-            return Step::Settled(Outcome::Refused(Refusal::Gone));
+    fn fence_failed(&mut self, mut fence: Fence, seen: Option<&Seen>) -> Step {
+        if seen.is_none() {
+            if let Verdict::Refused(refusal) = judge(self, None) {
+                return Step::Settled(Outcome::Refused(refusal));
+            }
+            // An item that had been seen has vanished, and its log with it.
+            if fence.absent == Absent::Unknown || fence.birth.is_some() {
+                return Step::Settled(Outcome::Unknown);
+            }
+            fence.absent = Absent::Burying;
+            let above = fence.id;
+            self.fence = Some(fence);
+            return Step::Renew { above };
         }
         let Some(log) = seen.and_then(Seen::log) else { return Step::Settled(Outcome::Unknown) };
+        if fence.absent == Absent::Burying {
+            if log.birth == fence.id {
+                // Its reply had been lost.
+                return Step::Settled(fence.then);
+            }
+            fence.absent = Absent::Bury;
+        }
         let lane = log.lanes[usize::from(self.lane)];
         if fence.birth.is_some_and(|birth| birth != log.birth) {
             return Step::Settled(Outcome::Unknown);

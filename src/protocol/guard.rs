@@ -12,10 +12,11 @@ pub(crate) enum Expect {
     Exists,
     /// Nothing (`upsert`).
     Any,
+    /// Nothing: what is there is updated, and where there is nothing, an item is inserted (`update(..).or_insert(..)`).
+    Either,
     /// Nothing, and its absence is what the call wants (`delete`).
     Gone,
     /// As [`Expect::Gone`], where the delete leaves a tombstone.
-    #[allow(dead_code, reason = "checked by the model; the verbs can't leave tombstones yet")]
     Buried,
     /// This version (0 where the item has none) and this birth (`save`, `update(..).at(..)`, `delete(..).at(..)`).
     At { version: u64, birth: Birth },
@@ -38,7 +39,7 @@ pub(crate) enum Guard {
     Absent,
     /// The item carries a log, was born before this call, is no tombstone, and its lane is in order.
     Born,
-    /// The key is absent; or as [`Guard::Born`], tombstones included.
+    /// The key is absent; or as [`Guard::Born`].
     Open,
     /// As [`Guard::Born`], at this version, and of this birth where it is known.
     At { version: u64, birth: Option<WriteId> },
@@ -48,6 +49,8 @@ pub(crate) enum Guard {
     Adopt { version: Option<u64> },
     /// The item carries a log of this birth (or, where none was seen, was born before), and its lane is in order.
     Fence { birth: Option<WriteId> },
+    /// The key is absent. Leaves a tombstone there: the fence of a call that may not find the key absent any more.
+    Bury,
 }
 
 impl Expect {
@@ -63,7 +66,7 @@ impl Expect {
     pub(crate) fn guard(self) -> Guard {
         match self {
             Self::Absent => Guard::Absent,
-            Self::Exists | Self::Buried => Guard::Born,
+            Self::Exists | Self::Either | Self::Buried => Guard::Born,
             Self::Any | Self::Gone => Guard::Open,
             Self::At { version, birth: Birth::Foreign } => Guard::Adopt { version: (version > 0).then_some(version) },
             Self::At { version, .. } => Guard::At { version, birth: self.birth() },
@@ -92,7 +95,7 @@ impl Guard {
     ///
     /// This is what the rendered condition means; a test holds the two against each other on a real engine.
     pub(crate) fn allows(self, id: WriteId, lane: u8, seen: Option<&Seen>) -> bool {
-        let Some(seen) = seen else { return matches!(self, Self::Absent | Self::Open) };
+        let Some(seen) = seen else { return matches!(self, Self::Absent | Self::Open | Self::Bury) };
         let Some(log) = seen.log() else {
             return match self {
                 Self::Adopt { version } => {
@@ -105,9 +108,8 @@ impl Guard {
         let countable = matches!(seen.version, Version::Number(1..=Version::LAST));
         in_order
             && match self {
-                Self::Absent | Self::Adopt { .. } => false,
-                Self::Born => countable && !seen.tombstone && born_before(log, id),
-                Self::Open => countable && born_before(log, id),
+                Self::Absent | Self::Bury | Self::Adopt { .. } => false,
+                Self::Born | Self::Open => countable && !seen.tombstone && born_before(log, id),
                 Self::At { version, birth } => {
                     seen.version == Version::Number(version)
                         && !seen.tombstone
@@ -123,7 +125,7 @@ impl Guard {
     /// The version that a write through this guard makes, where the guard fixes it.
     pub(crate) fn makes(self) -> Option<u64> {
         match self {
-            Self::Absent => Some(1),
+            Self::Absent | Self::Bury => Some(1),
             Self::At { version, .. } | Self::Revive { version, .. } => Some(version.saturating_add(1)),
             Self::Adopt { version } => Some(version.unwrap_or(0).saturating_add(1)),
             Self::Born | Self::Open | Self::Fence { .. } => None,

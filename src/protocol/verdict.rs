@@ -46,6 +46,8 @@ pub(crate) fn judge(call: &Call, seen: Option<&Seen>) -> Verdict {
         return match call.expect {
             Expect::Gone | Expect::Buried => Verdict::Refused(Refusal::Gone),
             Expect::Absent | Expect::Any if !suspicious => Verdict::Again { guard: call.expect.guard(), above: None },
+            // As an upsert would, which finds the key absent without being told.
+            Expect::Either => Verdict::Again { guard: Guard::Absent, above: None },
             _ => refused_or_unknown(Refusal::NotFound),
         };
     };
@@ -102,7 +104,7 @@ fn guard_for(expect: Expect, seen: &Seen) -> Option<Guard> {
     };
     match (seen.log(), expect) {
         (None, _) => Some(Guard::Adopt { version }),
-        (Some(log), Expect::Absent) => Some(Guard::Revive { version: version?, birth: log.birth }),
+        (Some(log), _) if seen.tombstone => Some(Guard::Revive { version: version?, birth: log.birth }),
         (Some(_), _) => version.filter(|version| *version > 0).map(|_| expect.guard()),
     }
 }

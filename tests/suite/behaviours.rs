@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::world::World;
 
-type Outcomes = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+pub(crate) type Outcomes = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Item)]
 #[item(table = "accounts")]

@@ -113,6 +113,14 @@ impl World {
         self.sdk.put_item().table_name(table).set_item(Some(item)).send().await.expect("the engine takes it");
     }
 
+    /// Another program's update, which adds an attribute and leaves the rest as it is.
+    pub(crate) async fn add(&self, table: &str, key: &str, name: &str, value: serde_json::Value) {
+        let value: AttributeValue = serde_dynamo::to_attribute_value(value).expect("is a value");
+        let request = self.sdk.update_item().table_name(table).key("id", AttributeValue::S(key.to_owned()));
+        let request = request.update_expression("SET #name = :value").expression_attribute_names("#name", name);
+        request.expression_attribute_values(":value", value).send().await.expect("the engine takes it");
+    }
+
     /// The item as it is stored, whatever it is.
     pub(crate) async fn stored(&self, table: &str, key: &str) -> Option<HashMap<String, AttributeValue>> {
         let key = AttributeValue::S(key.to_owned());

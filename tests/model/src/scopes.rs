@@ -53,8 +53,22 @@ const UPDATE_AT: Verb = verb("update at a bare version", Wants::BareVersion, Doe
 const DELETE: Verb = verb("delete", Wants::Deleted, Does::Delete, None, None);
 const DELETE_AT: Verb = verb("delete at", Wants::AsRead, Does::Delete, None, None);
 
-const VERBS: [Verb; 11] =
-    [INSERT, KEYED, KEYED_OTHER, UPSERT, UPDATE, UPDATE_IF, UPDATE_IF_0, SAVE, UPDATE_AT, DELETE, DELETE_AT];
+const UPDATE_OR_INSERT: Verb = verb("update or insert", Wants::Either, Does::Write, None, None);
+
+const VERBS: [Verb; 12] = [
+    INSERT,
+    KEYED,
+    KEYED_OTHER,
+    UPSERT,
+    UPDATE_OR_INSERT,
+    UPDATE,
+    UPDATE_IF,
+    UPDATE_IF_0,
+    SAVE,
+    UPDATE_AT,
+    DELETE,
+    DELETE_AT,
+];
 /// One of each kind, for searches that grow fast.
 const CORE: [Verb; 4] = [INSERT, UPSERT, UPDATE_IF, DELETE];
 const STARTS: [Start; 4] = [Start::Nothing, Start::Item, Start::Foreign, Start::Tombstone];

@@ -6,7 +6,7 @@ use std::fmt;
 use stateright::{Model, Property};
 
 use crate::protocol::call::{Attempt, Call, Outcome, Step};
-use crate::protocol::guard::{Birth, Expect};
+use crate::protocol::guard::{Birth, Expect, Guard};
 use crate::protocol::log::{History, KeyStamp, Lane, Log, Seen, Version, WriteId};
 use crate::protocol::verdict::Refusal;
 use crate::table::{Effect, Row, apply};
@@ -28,6 +28,8 @@ pub(crate) enum Wants {
     Absent,
     Exists,
     Any,
+    /// An update where there is an item, an insert where there is none.
+    Either,
     Deleted,
     /// The version and birth that the item had when the search began.
     AsRead,
@@ -102,6 +104,8 @@ struct Run {
     sent: u8,
     /// Whether the last attempt got an answer from the table.
     answered: bool,
+    /// The last attempt of the call's own, fences aside.
+    last: Option<Attempt>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -159,6 +163,11 @@ impl Action {
     }
 }
 
+/// Whether an attempt is none of the call's effect.
+fn is_fence(attempt: &Attempt) -> bool {
+    matches!(attempt.guard, Guard::Fence { .. } | Guard::Bury)
+}
+
 impl Search {
     fn initial_row(&self) -> Option<Row> {
         let log = Log {
@@ -188,6 +197,7 @@ impl Search {
             Wants::Absent => Expect::Absent,
             Wants::Exists => Expect::Exists,
             Wants::Any => Expect::Any,
+            Wants::Either => Expect::Either,
             Wants::Deleted if self.tombstones => Expect::Buried,
             Wants::Deleted => Expect::Gone,
             Wants::BareVersion => Expect::At { version, birth: Birth::Any },
@@ -222,7 +232,7 @@ impl Search {
     /// Lets a request reach the table; the item as it was comes back, and whether it was changed.
     fn arrive(&self, state: &mut State, op: usize, attempt: &Attempt) -> (bool, Option<Row>) {
         let before = state.row.clone();
-        let fence = matches!(attempt.guard, crate::protocol::guard::Guard::Fence { .. });
+        let fence = is_fence(attempt);
         let allowed = attempt.guard.allows(attempt.id, attempt.lane, before.as_ref().map(|row| &row.seen));
         let wanted =
             fence || self.calls[op].0.only_if.is_none_or(|value| before.as_ref().is_some_and(|row| row.value == value));
@@ -231,6 +241,13 @@ impl Search {
         }
         let effect = self.effect(op);
         state.row = apply(before.clone(), attempt, effect, self.calls[op].0.keyed);
+        if let Some(row) = &state.row
+            && fence
+            && before.is_none()
+        {
+            let Version::Number(version) = row.seen.version else { unreachable!("a tombstone has a version") };
+            state.last_version = version;
+        }
         if fence || (state.row.is_none() && before.is_none()) {
             return (true, before);
         }
@@ -276,11 +293,7 @@ impl Search {
         let step = match step {
             Step::Send | Step::Renew { .. } if out_of_attempts && state.runs[run].sent < self.attempts + 2 => {
                 // The bound on conflicts: as `settle` does, a call that may not go on fails, which may take a fence.
-                if matches!(call.attempt().guard, crate::protocol::guard::Guard::Fence { .. }) {
-                    step
-                } else {
-                    call.fail()
-                }
+                if is_fence(&call.attempt()) { step } else { call.fail() }
             }
             Step::Send | Step::Renew { .. } if out_of_attempts => call.give_up(),
             step => step,
@@ -331,7 +344,9 @@ impl Model for Search {
     type Action = Action;
 
     fn init_states(&self) -> Vec<State> {
-        let runs = (0..self.calls.len()).map(|op| Run { op, phase: Phase::Idle, sent: 0, answered: true }).collect();
+        let runs = (0..self.calls.len())
+            .map(|op| Run { op, phase: Phase::Idle, sent: 0, answered: true, last: None })
+            .collect();
         vec![State {
             row: self.initial_row(),
             runs,
@@ -391,7 +406,13 @@ impl Model for Search {
         let running = |state: &mut State, run: usize| {
             state.runs[run].sent += 1;
             match &state.runs[run].phase {
-                Phase::Running(call) => call.clone(),
+                Phase::Running(call) => {
+                    let (call, attempt) = (call.clone(), call.attempt());
+                    if !is_fence(&attempt) {
+                        state.runs[run].last = Some(attempt);
+                    }
+                    call
+                }
                 phase => unreachable!("{phase:?} takes no answers"),
             }
         };
@@ -443,15 +464,16 @@ impl Model for Search {
             Action::Finish(run) => {
                 state.takers -= 1;
                 let Phase::Ended(_, call) = state.runs[run].phase.clone() else { return None };
-                let op = state.runs[run].op;
-                state.runs.push(Run { op, phase: Phase::Running(call.finish()), sent: 0, answered: true });
+                let (op, last) = (state.runs[run].op, state.runs[run].last);
+                let call = call.finish(&last.expect("an unknown outcome was sent"));
+                state.runs.push(Run { op, phase: Phase::Running(call), sent: 0, answered: true, last });
             }
             Action::Abort(run) => {
                 state.takers -= 1;
                 let Phase::Ended(_, call) = state.runs[run].phase.clone() else { return None };
-                let op = state.runs[run].op;
-                let (call, step) = call.abort();
-                state.runs.push(Run { op, phase: Phase::Idle, sent: 0, answered: true });
+                let (op, last) = (state.runs[run].op, state.runs[run].last);
+                let (call, step) = call.abort(&last.expect("an unknown outcome was sent"), self.tombstones);
+                state.runs.push(Run { op, phase: Phase::Idle, sent: 0, answered: true, last });
                 let taker = state.runs.len() - 1;
                 self.go_on(&mut state, taker, call, step, None);
             }

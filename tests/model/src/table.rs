@@ -26,6 +26,7 @@ pub(crate) struct Row {
 /// The item after an attempt whose condition holds has been applied to it.
 pub(crate) fn apply(row: Option<Row>, attempt: &Attempt, effect: Effect, keyed: Option<KeyStamp>) -> Option<Row> {
     let fence = matches!(attempt.guard, Guard::Fence { .. });
+    let (effect, keyed) = if attempt.guard == Guard::Bury { (Effect::Bury, None) } else { (effect, keyed) };
     let born = |version, value| Row {
         seen: Seen {
             version: Version::Number(version),
@@ -40,6 +41,11 @@ pub(crate) fn apply(row: Option<Row>, attempt: &Attempt, effect: Effect, keyed: 
     };
     match (row, effect) {
         (None, Effect::Write(value)) => Some(born(1, value)),
+        (None, _) if attempt.guard == Guard::Bury => {
+            let mut buried = born(1, 0);
+            buried.seen.tombstone = true;
+            Some(buried)
+        }
         (None, Effect::Delete | Effect::Bury) => None,
         (Some(_), Effect::Delete) if !fence => None,
         (Some(row), effect) => {
