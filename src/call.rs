@@ -19,6 +19,7 @@ use aws_sdk_dynamodb::{Client, Config};
 use uuid::Uuid;
 
 use crate::error::{Error, ErrorKind};
+use crate::fingerprint::{self, Fingerprint};
 use crate::flight::{Flight, Watch};
 use crate::retry::budget::Budget;
 use crate::retry::classify::{Progress, classify, cut_off};
@@ -72,6 +73,14 @@ pub(crate) struct Outgoing {
     /// What the first attempt sends.
     request: Option<Request>,
     flight: Flight,
+}
+
+/// What a request sent, to be sent by another call.
+#[derive(Clone)]
+pub(crate) struct Frozen {
+    kind: Kind,
+    table: Option<String>,
+    body: Vec<u8>,
 }
 
 #[derive(Clone, Copy)]
@@ -153,6 +162,15 @@ impl Caller {
         );
         reply
     }
+
+    /// Serialises a request without sending it, for [`Outgoing::freeze`].
+    pub(crate) async fn serialise(&self, outgoing: &mut Outgoing) {
+        outgoing.flight.ground(true);
+        if let Some(request) = outgoing.next(&self.client) {
+            request.dispatch(&outgoing.flight, &self.clock).await;
+        }
+        outgoing.flight.ground(false);
+    }
 }
 
 impl Outgoing {
@@ -168,6 +186,18 @@ impl Outgoing {
         self
     }
 
+    /// What it sent; `None` where it has never been serialised.
+    pub(crate) fn freeze(&self) -> Option<Frozen> {
+        let body = self.flight.body()?.to_vec();
+        Some(Frozen { kind: self.kind, table: self.table.clone(), body })
+    }
+
+    /// A request that sends the same.
+    pub(crate) fn thaw(operation: &'static str, frozen: &Frozen) -> Self {
+        let (kind, table, flight) = (frozen.kind, frozen.table.clone(), Flight::with_body(&frozen.body));
+        Self { operation, write_id: None, kind, table, request: None, flight }
+    }
+
     /// The request to send now. `None` where there is no content left to send.
     fn next(&mut self, client: &Client) -> Option<Request> {
         self.flight.reset();
@@ -175,6 +205,12 @@ impl Outgoing {
             Some(first) => Some(first),
             None => self.flight.has_body().then(|| self.kind.without_content(client, self.table.clone())),
         }
+    }
+}
+
+impl Frozen {
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        fingerprint::body(&self.body)
     }
 }
 
@@ -235,6 +271,13 @@ request_from!(
     Delete(DeleteItemFluentBuilder),
     Get(GetItemFluentBuilder)
 );
+
+/// Never shows contents.
+impl fmt::Debug for Frozen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Frozen").field("bytes", &self.body.len()).finish_non_exhaustive()
+    }
+}
 
 /// For events: the outcome, and the kind of failure, never contents.
 impl fmt::Display for Reply {

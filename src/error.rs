@@ -4,9 +4,11 @@
 //! an incident needs in one log line. The AWS SDK's own error is only ever the [`source`](std::error::Error::source), so
 //! neither `Display` nor this API depends on it.
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::error::BoxError;
@@ -94,6 +96,8 @@ struct Inner {
     limit: Option<Limit>,
     write_id: Option<Uuid>,
     current: Option<(RawItem, Format)>,
+    /// The write whose outcome is unknown, for `pending`.
+    suspended: Option<Arc<dyn Any + Send + Sync>>,
     source: Option<BoxError>,
 }
 
@@ -281,6 +285,7 @@ impl Error {
                 limit: None,
                 write_id: None,
                 current: None,
+                suspended: None,
                 source: None,
             }),
         }
@@ -325,6 +330,15 @@ impl Error {
         self
     }
 
+    pub(crate) fn with_suspended(mut self, suspended: Arc<dyn Any + Send + Sync>) -> Self {
+        self.inner.suspended = Some(suspended);
+        self
+    }
+
+    pub(crate) fn suspended(&self) -> Option<&Arc<dyn Any + Send + Sync>> {
+        self.inner.suspended.as_ref()
+    }
+
     pub(crate) fn with_current(mut self, item: RawItem, format: Format) -> Self {
         self.inner.current = Some((item, format));
         self
@@ -366,8 +380,20 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { kind, message, code, operation, table, attempts, elapsed, limit, write_id, current: _, source } =
-            &*self.inner;
+        let Inner {
+            kind,
+            message,
+            code,
+            operation,
+            table,
+            attempts,
+            elapsed,
+            limit,
+            write_id,
+            current: _,
+            suspended: _,
+            source,
+        } = &*self.inner;
         f.debug_struct("Error")
             .field("kind", kind)
             .field("message", &message.as_deref().unwrap_or(kind.as_str()))

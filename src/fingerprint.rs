@@ -1,6 +1,7 @@
 //! Digests by which an idempotency key and its content are recognised.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::item::RawItem;
@@ -28,6 +29,16 @@ pub(crate) fn item(item: &RawItem) -> Fingerprint {
 pub(crate) fn bytes(content: &[u8]) -> Fingerprint {
     let mut digest = Sha256::new();
     text(&mut digest, b"content", content);
+    finish(digest)
+}
+
+/// Of a request's body, whatever the order of its members and of the elements of sets. What is no JSON is taken as it is.
+pub(crate) fn body(body: &[u8]) -> Fingerprint {
+    let mut digest = Sha256::new();
+    match serde_json::from_slice(body) {
+        Ok(value) => json(&mut digest, &value, false),
+        Err(_) => text(&mut digest, b"body", body),
+    }
     finish(digest)
 }
 
@@ -78,4 +89,28 @@ fn set<'v>(digest: &mut Sha256, tag: &[u8], elements: impl Iterator<Item = &'v [
     elements.sort_unstable();
     text(digest, tag, &(elements.len() as u64).to_be_bytes());
     elements.into_iter().for_each(|element| text(digest, b"element", element));
+}
+
+fn json(digest: &mut Sha256, value: &Value, is_set: bool) {
+    match value {
+        Value::Object(members) => {
+            let mut names: Vec<_> = members.keys().collect();
+            names.sort_unstable();
+            text(digest, b"{", &(names.len() as u64).to_be_bytes());
+            for name in names {
+                text(digest, b"name", name.as_bytes());
+                json(digest, &members[name], matches!(name.as_str(), "SS" | "NS" | "BS"));
+            }
+        }
+        Value::Array(elements) => {
+            text(digest, b"[", &(elements.len() as u64).to_be_bytes());
+            let mut elements: Vec<_> = elements.iter().collect();
+            if is_set {
+                elements.sort_unstable_by_key(|element| element.as_str());
+            }
+            elements.into_iter().for_each(|element| json(digest, element, false));
+        }
+        Value::String(string) => text(digest, b"string", string.as_bytes()),
+        other => text(digest, b"other", other.to_string().as_bytes()),
+    }
 }

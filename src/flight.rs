@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
@@ -35,6 +35,8 @@ pub(crate) struct Watched<F> {
 struct FlightState {
     progress: AtomicU8,
     body: OnceLock<SdkBody>,
+    /// Whether an attempt ends as soon as its body is there.
+    grounded: AtomicBool,
 }
 
 thread_local! {
@@ -69,6 +71,23 @@ impl Flight {
 
     pub(crate) fn has_body(&self) -> bool {
         self.0.body.get().is_some()
+    }
+
+    /// The body, once it is there.
+    pub(crate) fn body(&self) -> Option<&[u8]> {
+        self.0.body.get().and_then(SdkBody::bytes)
+    }
+
+    /// Whose body is this one, from the first attempt on.
+    pub(crate) fn with_body(body: &[u8]) -> Self {
+        let flight = Self::default();
+        let _ = flight.0.body.set(SdkBody::from(body));
+        flight
+    }
+
+    /// Lets attempts depart, or end as soon as their body is there.
+    pub(crate) fn ground(&self, grounded: bool) {
+        self.0.grounded.store(grounded, Ordering::Release);
     }
 }
 
@@ -114,6 +133,9 @@ impl Intercept for Watch {
             None => {
                 if let Some(body) = request.body().try_clone() {
                     let _ = watched.body.set(body);
+                }
+                if watched.grounded.load(Ordering::Acquire) {
+                    return Err("the request is serialised, and not to be sent yet".into());
                 }
             }
         }

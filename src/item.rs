@@ -1,6 +1,7 @@
 //! What makes a struct an item, and turning it into attributes and back.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::de::value::MapDeserializer;
@@ -188,6 +189,12 @@ impl Schema {
         Some(format!(
             "the key attribute `{doubled}` can't hold the version besides; name another (`#[item(version_attribute = \"..\")]`)"
         ))
+    }
+
+    /// How long an unknown outcome can be taken up: well before a tombstone may have gone that tells of it.
+    pub(crate) fn pending_for(&self) -> Duration {
+        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+        self.tombstones.map_or(DAY, |tombstones| tombstones.kept_for() / 2)
     }
 
     /// Whether an attribute is a part of the key, or the version.

@@ -63,6 +63,7 @@ mod item;
 mod key;
 mod lanes;
 mod op;
+mod pending;
 mod protocol;
 mod retry;
 #[cfg(test)]
@@ -92,6 +93,7 @@ pub use op::modify::{Decision, Modify};
 pub use op::save::Save;
 pub use op::update::Update;
 pub use op::upsert::Upsert;
+pub use pending::{Aborted, Pending, PendingToken};
 pub use retry::RetryPolicy;
 pub use store::{Store, StoreBuilder};
 pub use table::Table;

@@ -1,9 +1,13 @@
 //! The one loop that takes a write from its first attempt to a proved outcome.
 
+use std::sync::Arc;
+use std::time::SystemTime;
+
 use tracing::Instrument as _;
 
-use crate::call::{Outgoing, Reply, Request};
+use crate::call::{Frozen, Outgoing, Reply, Request};
 use crate::error::{Error, ErrorKind, Limit};
+use crate::fingerprint::Fingerprint;
 use crate::item::RawItem;
 use crate::lanes::Lease;
 use crate::op::stamped;
@@ -18,7 +22,7 @@ use crate::trace;
 /// What a verb asks of the loop.
 #[derive(Debug)]
 pub(crate) struct Write<'t> {
-    pub(crate) table: &'t Core,
+    pub(crate) table: &'t Arc<Core>,
     pub(crate) operation: &'static str,
     /// The item's key attributes.
     pub(crate) key: RawItem,
@@ -75,9 +79,8 @@ impl Write<'_> {
         };
         let (operation, table) = (self.operation, self.table.name());
         let call = Call::new(self.expect, self.keyed, lease.lane(), self.conditional, id);
-        let run =
-            Run { write: self, call, lease, retry, request, outgoing: None, item: None, failure: None, ended_by: None };
-        run.drive().instrument(trace::operation(operation, table)).await
+        let run = Run::new(self, call, retry, request).on(lease);
+        run.settle(Step::Send).instrument(trace::operation(operation, table)).await
     }
 
     fn no_later_id(attribute: &str) -> Error {
@@ -89,15 +92,138 @@ impl Write<'_> {
     }
 }
 
+/// A write whose outcome is unknown, as it was left.
+#[derive(Debug, Clone)]
+pub(crate) struct Suspended {
+    pub(crate) table: Arc<Core>,
+    pub(crate) operation: &'static str,
+    pub(crate) key: RawItem,
+    pub(crate) call: Call,
+    /// The last attempt that was the write's own.
+    pub(crate) last: Attempt,
+    pub(crate) content: Content,
+    /// When it is too late to take it up: the log may have forgotten it.
+    pub(crate) until: SystemTime,
+}
+
+/// What a suspended write's last attempt sent.
+#[derive(Debug, Clone)]
+pub(crate) enum Content {
+    Here(Frozen),
+    /// Another process has it, and this is its fingerprint.
+    Elsewhere(Fingerprint),
+}
+
+impl Suspended {
+    /// Sends the last request again, and no other.
+    pub(crate) async fn finish(&self) -> Result<Settled, Error> {
+        let Content::Here(frozen) = &self.content else {
+            return Err(self.of(Error::invalid(
+                "the token doesn't hold what the call was to write: resume the call with the same content, or abort it",
+            )));
+        };
+        self.send(Outgoing::thaw(self.operation, frozen)).await
+    }
+
+    /// Sends the last request again, which is rendered anew of the same content.
+    pub(crate) async fn resume<R>(&self, write: &Write<'_>, mut request: R) -> Result<Settled, Error>
+    where
+        R: FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error>,
+    {
+        let Call { expect, keyed, conditional, .. } = self.call;
+        if (&self.key, expect, keyed, conditional) != (&write.key, write.expect, write.keyed, write.conditional) {
+            return Err(self.of(Error::invalid("the token is of a call with another key, etag, condition or content")));
+        }
+        if matches!(self.last.guard, Guard::Revive { .. }) {
+            return Err(self.of(Error::invalid(
+                "the call was bringing a tombstone to life, which no other process can resume; abort it",
+            )));
+        }
+        let request = request(&self.last, None).map_err(|error| self.of(error))?;
+        let mut outgoing = Outgoing::new(self.operation, request);
+        self.table.store().caller().serialise(&mut outgoing).await;
+        match outgoing.freeze() {
+            Some(frozen) if frozen.fingerprint() == self.content.fingerprint() => self.send(outgoing).await,
+            _ => Err(self.of(Error::invalid("the content is another than that of the call that is resumed"))),
+        }
+    }
+
+    /// Sees to it that the write can't apply any more; whether it had been applied.
+    pub(crate) async fn abort(&self) -> Result<bool, Error> {
+        self.check_time()?;
+        let (call, step) = self.call.clone().abort(&self.last, self.table.schema().tombstones_left().is_some());
+        let span = trace::operation(self.operation, self.table.name());
+        let (outcome, run) = self.run(call).drive(step).instrument(span).await;
+        match outcome {
+            Outcome::Applied | Outcome::Replayed => Ok(true),
+            Outcome::NotApplied | Outcome::Refused(_) => Ok(false),
+            Outcome::Unknown => run.conclude(outcome).map(|_| true).map_err(|error| self.again(error)),
+        }
+    }
+
+    async fn send(&self, outgoing: Outgoing) -> Result<Settled, Error> {
+        self.check_time()?;
+        let mut run = self.run(self.call.clone().finish(&self.last));
+        run.own = Some((self.last, outgoing.write_id(self.last.id.uuid())));
+        let settled = run.settle(Step::Send).instrument(trace::operation(self.operation, self.table.name())).await;
+        settled.map_err(|error| self.again(error))
+    }
+
+    fn run(&self, call: Call) -> Run<'_, impl FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error>> {
+        let write = Write {
+            table: &self.table,
+            operation: self.operation,
+            key: self.key.clone(),
+            expect: call.expect,
+            keyed: call.keyed,
+            conditional: call.conditional,
+            earlier: None,
+        };
+        let request =
+            |_: &Attempt, _: Option<&RawItem>| Err(Error::invalid("a suspended write sends its last request only"));
+        Run::new(write, call, self.table.store().caller().begin(), request)
+    }
+
+    fn check_time(&self) -> Result<(), Error> {
+        if self.table.store().now() > self.until {
+            return Err(
+                self.of(Error::invalid("it is too late to take this call up: what is stored may have forgotten it"))
+            );
+        }
+        Ok(())
+    }
+
+    /// An outcome that is unknown still can be taken up once more.
+    fn again(&self, error: Error) -> Error {
+        if error.is_outcome_unknown() { error.with_suspended(Arc::new(self.clone())) } else { error }
+    }
+
+    fn of(&self, error: Error) -> Error {
+        error.with_operation(self.operation, self.table.name())
+    }
+}
+
+impl Content {
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        match self {
+            Self::Here(frozen) => frozen.fingerprint(),
+            Self::Elsewhere(fingerprint) => *fingerprint,
+        }
+    }
+}
+
 /// A write under way.
 struct Run<'t, R> {
     write: Write<'t>,
     call: Call,
-    lease: Lease,
+    /// `None` of a call that is taken up: it keeps to the lane that it had.
+    lease: Option<Lease>,
     retry: Retry<'t>,
     request: R,
-    /// The attempt that was rendered last, so that the same attempt goes out as the same bytes.
-    outgoing: Option<(Attempt, Outgoing)>,
+    /// The attempt of the write's own that was rendered last, so that the same attempt goes out as the same bytes.
+    own: Option<(Attempt, Outgoing)>,
+    /// The same of its fences.
+    fence: Option<(Attempt, Outgoing)>,
     /// The item that came with the last reply.
     item: Option<RawItem>,
     /// What the last attempt that wasn't answered by the table came to.
@@ -106,9 +232,23 @@ struct Run<'t, R> {
     ended_by: Option<Error>,
 }
 
-impl<R: FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error>> Run<'_, R> {
-    async fn drive(mut self) -> Result<Settled, Error> {
-        let mut step = Step::Send;
+impl<'t, R: FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error>> Run<'t, R> {
+    fn new(write: Write<'t>, call: Call, retry: Retry<'t>, request: R) -> Self {
+        let (lease, own, fence, item, failure, ended_by) = (None, None, None, None, None, None);
+        Self { write, call, lease, retry, request, own, fence, item, failure, ended_by }
+    }
+
+    fn on(mut self, lease: Lease) -> Self {
+        self.lease = Some(lease);
+        self
+    }
+
+    async fn settle(self, step: Step) -> Result<Settled, Error> {
+        let (outcome, run) = self.drive(step).await;
+        run.conclude(outcome)
+    }
+
+    async fn drive(mut self, mut step: Step) -> (Outcome, Self) {
         loop {
             step = match step {
                 Step::Send => self.attempt().await,
@@ -125,7 +265,7 @@ impl<R: FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error>> Run<'_, R> 
                         self.call.give_up()
                     }
                 },
-                Step::Settled(outcome) => return self.conclude(outcome),
+                Step::Settled(outcome) => return (outcome, self),
             };
         }
     }
@@ -134,7 +274,8 @@ impl<R: FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error>> Run<'_, R> 
     async fn attempt(&mut self) -> Step {
         let attempt = self.call.attempt();
         let (store, write) = (self.write.table.store(), &self.write);
-        if self.outgoing.as_ref().is_none_or(|(rendered, _)| *rendered != attempt) {
+        let slot = if self.call.is_fencing() { &mut self.fence } else { &mut self.own };
+        if slot.as_ref().is_none_or(|(rendered, _)| *rendered != attempt) {
             let rendered = match attempt.guard {
                 Guard::Fence { .. } => stamped::fence(write.table, &write.key, &attempt),
                 Guard::Bury => stamped::bury(write.table, &write.key, &attempt),
@@ -142,13 +283,15 @@ impl<R: FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error>> Run<'_, R> 
             };
             match rendered {
                 Ok(request) => {
-                    self.outgoing = Some((attempt, Outgoing::new(write.operation, request).write_id(attempt.id.uuid())))
+                    *slot = Some((attempt, Outgoing::new(write.operation, request).write_id(attempt.id.uuid())))
                 }
                 Err(error) => return self.fail(error),
             }
         }
-        let Some((_, outgoing)) = &mut self.outgoing else { return self.call.give_up() };
-        self.lease.in_doubt(store.now());
+        let Some((_, outgoing)) = slot else { return self.call.give_up() };
+        if let Some(lease) = &mut self.lease {
+            lease.in_doubt(store.now());
+        }
         self.item = None;
         match store.caller().send(outgoing, &mut self.retry).await {
             Reply::Done { attributes } => {
@@ -196,8 +339,10 @@ impl<R: FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error>> Run<'_, R> 
 
     fn conclude(mut self, outcome: Outcome) -> Result<Settled, Error> {
         tracing::debug!({ trace::VERDICT } = ?outcome, { trace::WRITE_ID } = %self.call.id.uuid(), "settled");
-        if outcome != Outcome::Unknown {
-            self.lease.settled();
+        if let Some(lease) = &mut self.lease
+            && outcome != Outcome::Unknown
+        {
+            lease.settled();
         }
         let format = self.write.table.format();
         let seen = self.item.as_ref().map(|item| format.read(item));
@@ -221,7 +366,10 @@ impl<R: FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error>> Run<'_, R> 
         };
         let error = match (kind, failure) {
             (None, Some(failure)) => failure,
-            (None, None) => Error::of(ErrorKind::Contention),
+            (None, None) => Error::new(
+                ErrorKind::Contention,
+                "the item has changed since, and a call that is taken up sends nothing but what it had sent",
+            ),
             (Some(ErrorKind::OutcomeUnknown), Some(failure)) => {
                 Error::of(ErrorKind::OutcomeUnknown).with_source(failure)
             }
@@ -232,7 +380,22 @@ impl<R: FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error>> Run<'_, R> 
         };
         let error =
             error.with_operation(self.write.operation, self.write.table.name()).with_write_id(self.call.id.uuid());
-        let error = self.retry.report(error);
+        let mut error = self.retry.report(error);
+        if outcome == Outcome::Unknown
+            && let Some((last, outgoing)) = self.own
+            && let Some(frozen) = outgoing.freeze()
+        {
+            let write = self.write;
+            error = error.with_suspended(Arc::new(Suspended {
+                until: write.table.store().now() + write.table.schema().pending_for(),
+                table: Arc::clone(write.table),
+                operation: write.operation,
+                key: write.key,
+                call: self.call,
+                last,
+                content: Content::Here(frozen),
+            }));
+        }
         Err(match self.item {
             Some(item) => error.with_current(item, format.clone()),
             None => error,

@@ -198,7 +198,7 @@ impl<T: Item> Table<T> {
         Ok(())
     }
 
-    pub(crate) fn core(&self) -> &Core {
+    pub(crate) fn core(&self) -> &Arc<Core> {
         &self.core
     }
 }

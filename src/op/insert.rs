@@ -9,6 +9,7 @@ use crate::expr::Changes;
 use crate::fingerprint;
 use crate::item::{Item, RawItem, encode};
 use crate::op::stamped;
+use crate::pending::PendingToken;
 use crate::protocol::guard::{Expect, Guard};
 use crate::protocol::log::KeyStamp;
 use crate::settle::Write;
@@ -66,12 +67,13 @@ pub struct Insert<T> {
     item: Result<RawItem, Error>,
     key: Option<Vec<u8>>,
     fingerprint: Option<Vec<u8>>,
+    token: Option<PendingToken>,
 }
 
 impl<T: Item> Insert<T> {
     pub(crate) fn new(table: Table<T>, item: &T) -> Self {
         let item = encode(item, &table.core().format().stamp.prefix);
-        Self { table, item, key: None, fingerprint: None }
+        Self { table, item, key: None, fingerprint: None, token: None }
     }
 
     /// Names what this insert stands for (an event's id, a request's idempotency key), so that it is recognised when
@@ -88,6 +90,16 @@ impl<T: Item> Insert<T> {
     /// repetition, such as the time of writing. Does nothing without [`keyed`](Insert::keyed).
     pub fn fingerprint(mut self, content: impl AsRef<[u8]>) -> Self {
         self.fingerprint = Some(content.as_ref().to_vec());
+        self
+    }
+
+    /// Goes on with the call that another process has left with an unknown outcome, in the place of a call of its own: the same
+    /// request goes out once more, and what it was asked to write has to be the same.
+    ///
+    /// Nothing else is sent but a fence; see [`Pending::finish`](crate::Pending::finish) for what it costs and answers. A token of
+    /// another call, or other content, is refused as [`Invalid`](crate::ErrorKind::Invalid).
+    pub fn resume(mut self, token: &PendingToken) -> Self {
+        self.token = Some(token.clone());
         self
     }
 
@@ -121,7 +133,7 @@ impl<T: Item> Insert<T> {
             earlier: None,
         };
         let settled = write
-            .settle(|attempt, tombstone| match (attempt.guard, item.take(), tombstone, &again) {
+            .settle_or_resume(self.token.as_ref(), |attempt, tombstone| match (attempt.guard, item.take(), tombstone, &again) {
                 (Guard::Absent, Some(mut item), ..) => {
                     if let Some(keyed) = keyed {
                         item.insert(core.format().stamp.keyed.clone(), keyed.attribute());

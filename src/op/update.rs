@@ -9,6 +9,7 @@ use crate::expr::{Changes, Condition, Delta, Elements, IntoValue, Path};
 use crate::item::{Item, RawItem, encode};
 use crate::key::key_attributes;
 use crate::op::stamped;
+use crate::pending::PendingToken;
 use crate::protocol::guard::{Expect, Guard};
 use crate::settle::Write;
 use crate::table::Table;
@@ -69,11 +70,12 @@ pub struct Update<T: Item> {
     condition: Option<Condition<T>>,
     at: Option<Etag>,
     otherwise: Option<Result<RawItem, Error>>,
+    token: Option<PendingToken>,
 }
 
 impl<T: Item> Update<T> {
     pub(crate) fn new(table: Table<T>, key: T::Key) -> Self {
-        Self { table, key, changes: Changes::new(), condition: None, at: None, otherwise: None }
+        Self { table, key, changes: Changes::new(), condition: None, at: None, otherwise: None, token: None }
     }
 
     /// Sets an attribute.
@@ -170,6 +172,16 @@ impl<T: Item> Update<T> {
         self
     }
 
+    /// Goes on with the call that another process has left with an unknown outcome, in the place of a call of its own: the same
+    /// request goes out once more, and what it was asked to write has to be the same.
+    ///
+    /// Nothing else is sent but a fence; see [`Pending::finish`](crate::Pending::finish) for what it costs and answers. A token of
+    /// another call, or other content, is refused as [`Invalid`](crate::ErrorKind::Invalid).
+    pub fn resume(mut self, token: &PendingToken) -> Self {
+        self.token = Some(token.clone());
+        self
+    }
+
     /// Writes the changes.
     ///
     /// # Errors
@@ -209,7 +221,7 @@ impl<T: Item> Update<T> {
             earlier: None,
         };
         let settled = write
-            .settle(|attempt, stands| match (attempt.guard, stands, &otherwise) {
+            .settle_or_resume(self.token.as_ref(), |attempt, stands| match (attempt.guard, stands, &otherwise) {
                 (Guard::Absent, _, Some(item)) => stamped::put(core, attempt, item.clone()),
                 (Guard::Revive { .. }, Some(tombstone), Some(item)) => {
                     let item = Changes::whole(core.schema(), item.clone());

@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::expr::{Changes, Node, Path, RawPath};
 use crate::item::{Item, RawItem, encode};
 use crate::op::stamped;
+use crate::pending::PendingToken;
 use crate::protocol::guard::{Expect, Guard};
 use crate::settle::Write;
 use crate::table::Table;
@@ -61,16 +62,27 @@ pub struct Upsert<T> {
     table: Table<T>,
     item: Result<RawItem, Error>,
     newer: Option<&'static str>,
+    token: Option<PendingToken>,
 }
 
 impl<T: Item> Upsert<T> {
     pub(crate) fn new(table: Table<T>, item: &T) -> Self {
         let item = encode(item, &table.core().format().stamp.prefix);
-        Self { table, item, newer: None }
+        Self { table, item, newer: None, token: None }
     }
 
     pub(crate) fn newer<V>(mut self, by: Path<T, V>) -> Self {
         self.newer = Some(by.name());
+        self
+    }
+
+    /// Goes on with the call that another process has left with an unknown outcome, in the place of a call of its own: the same
+    /// request goes out once more, and what it was asked to write has to be the same.
+    ///
+    /// Nothing else is sent but a fence; see [`Pending::finish`](crate::Pending::finish) for what it costs and answers. A token of
+    /// another call, or other content, is refused as [`Invalid`](crate::ErrorKind::Invalid).
+    pub fn resume(mut self, token: &PendingToken) -> Self {
+        self.token = Some(token.clone());
         self
     }
 
@@ -109,7 +121,7 @@ impl<T: Item> Upsert<T> {
             earlier: None,
         };
         let settled = write
-            .settle(|attempt, tombstone| match (attempt.guard, tombstone) {
+            .settle_or_resume(self.token.as_ref(), |attempt, tombstone| match (attempt.guard, tombstone) {
                 // What stood there counts as absent, the field by which the newer is told included.
                 (Guard::Revive { .. }, Some(tombstone)) => {
                     stamped::revive(core, attempt, tombstone, changes.clone(), None, ReturnValue::AllNew)

@@ -3,13 +3,15 @@
 //! A state machine without a clock or a network: whoever drives it sends [`Call::attempt`], tells it how that ended, and
 //! does what the [`Step`] says. `settle.rs` drives it in production, the model checker in `tests/model`.
 
+use serde::{Deserialize, Serialize};
+
 use super::guard::{Expect, Guard};
 use super::log::{KeyStamp, Seen, WriteId};
 use super::rules::{Rule, in_force};
 use super::verdict::{Refusal, Verdict, judge};
 
-/// A call under way.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// A call under way. One whose outcome is unknown can be written down.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Call {
     pub(crate) expect: Expect,
     pub(crate) keyed: Option<KeyStamp>,
@@ -27,6 +29,7 @@ pub(crate) struct Call {
     pub(crate) birth: Option<WriteId>,
     /// Whether an attempt may have reached the table unanswered.
     pub(crate) suspicious: bool,
+    #[serde(skip)]
     fence: Option<Fence>,
 }
 
@@ -52,7 +55,7 @@ enum Absent {
 }
 
 /// What to send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct Attempt {
     pub(crate) id: WriteId,
     pub(crate) lane: u8,

@@ -1,10 +1,12 @@
 //! What an attempt requires of the item before it may apply.
 
+use serde::{Deserialize, Serialize};
+
 use super::log::{History, Log, Seen, Version, WriteId};
 use super::rules::{Rule, in_force};
 
 /// What a call expects of the item.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum Expect {
     /// That there is none (`insert`).
     Absent,
@@ -23,7 +25,7 @@ pub(crate) enum Expect {
 }
 
 /// What is known of the birth of the item that a call expects.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum Birth {
     /// Nothing: the caller gave a bare version.
     Any,
@@ -33,7 +35,7 @@ pub(crate) enum Birth {
 }
 
 /// The library's own part of an attempt's condition. The caller's conditions stand beside it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) enum Guard {
     /// The key is absent.
     Absent,

@@ -1,9 +1,11 @@
 //! What an item carries about the writes that made it what it is.
 
+use serde::{Deserialize, Serialize};
+
 use super::rules::LANES;
 
 /// The id of one write: a UUIDv7, made once per call and constant through its attempts.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct WriteId(pub(crate) u128);
 
 /// One lane of the log: the newest write id that used it, and the one before. Ids on a lane only ever grow.
@@ -15,7 +17,7 @@ pub(crate) struct Lane {
 
 /// What a keyed insert leaves on its item: a digest of the table, the item's key and the idempotency key, and one of the
 /// content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct KeyStamp {
     pub(crate) key: [u8; 8],
     pub(crate) content: [u8; 8],

@@ -1,0 +1,216 @@
+//! A pending write on its way to another process.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_smithy_types::base64;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::error::Error;
+use crate::fingerprint::{self, Fingerprint};
+use crate::item::{Item, RawItem};
+use crate::pending::Pending;
+use crate::protocol::call::{Attempt, Call};
+use crate::protocol::rules::LANES;
+use crate::settle::{Content, Settled, Suspended, Write};
+use crate::table::{Core, Table};
+
+/// A [`Pending`] write in a form that can be stored and sent: `Display`, `FromStr`, serde.
+///
+/// It names the table, the item's key, the call's ids and what it expected, and holds a fingerprint of the content, but not the
+/// content. So another process can [abort](Table::pending) the write, or resume it with the same content
+/// ([`Insert::resume`](crate::Insert::resume)). A checksum tells a token that was damaged; it is no signature: take tokens from those
+/// only who may write the item.
+#[derive(Clone, PartialEq)]
+pub struct PendingToken {
+    contents: Box<Contents>,
+}
+
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+struct Contents {
+    format: u8,
+    table: String,
+    /// The stamp's prefix and the attribute of the version, which the table has to agree on.
+    names: [String; 2],
+    operation: String,
+    key: BTreeMap<String, KeyValue>,
+    call: Call,
+    last: Attempt,
+    content: Fingerprint,
+    /// Seconds since 1970.
+    until: u64,
+}
+
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+enum KeyValue {
+    S(String),
+    N(String),
+    B(Vec<u8>),
+}
+
+/// The format of the tokens that this version of the crate makes, and the only one that it takes.
+const FORMAT: u8 = 1;
+/// The verbs whose writes can be pending.
+const OPERATIONS: [&str; 7] = ["insert", "upsert", "upsert_newer", "update", "save", "modify", "delete"];
+const CHECKSUM: usize = 8;
+
+impl PendingToken {
+    pub(crate) fn of(suspended: &Suspended) -> Self {
+        let key = suspended.key.iter().filter_map(|(name, value)| Some((name.clone(), KeyValue::of(value)?)));
+        let since = suspended.until.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let contents = Contents {
+            format: FORMAT,
+            table: suspended.table.name().to_owned(),
+            names: names(&suspended.table),
+            operation: suspended.operation.to_owned(),
+            key: key.collect(),
+            call: suspended.call.clone(),
+            last: suspended.last,
+            content: suspended.content.fingerprint(),
+            until: since.as_secs(),
+        };
+        Self { contents: Box::new(contents) }
+    }
+
+    /// The write, on the table that it was for.
+    fn suspended(&self, table: &Arc<Core>) -> Result<Suspended, Error> {
+        let contents = &*self.contents;
+        let refuse = |why: String| Err(Error::invalid(why).with_operation("pending", table.name()));
+        if contents.table != table.name() {
+            return refuse(format!("the token is of the table `{}`", contents.table));
+        }
+        if contents.names != names(table) {
+            return refuse("the token was made with another stamp prefix, or another version attribute".to_owned());
+        }
+        if !contents.key.keys().map(String::as_str).eq(sorted(table.schema().key_names())) {
+            return refuse("the token's key has other attributes than the table's".to_owned());
+        }
+        let operation = OPERATIONS.into_iter().find(|operation| *operation == contents.operation);
+        let Some(operation) = operation.filter(|_| usize::from(contents.call.lane) < LANES) else {
+            return refuse("the token is of a call that this version of the library doesn't know".to_owned());
+        };
+        Ok(Suspended {
+            table: Arc::clone(table),
+            operation,
+            key: contents.key.iter().map(|(name, value)| (name.clone(), value.attribute())).collect(),
+            call: contents.call.clone(),
+            last: contents.last,
+            content: Content::Elsewhere(contents.content),
+            until: SystemTime::UNIX_EPOCH + Duration::from_secs(contents.until),
+        })
+    }
+}
+
+impl<T: Item> Table<T> {
+    /// The pending write that a token of another process stands for, to be aborted. To finish it takes what it was to write:
+    /// [`Insert::resume`](crate::Insert::resume) and the like.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](crate::ErrorKind::Invalid) where the token is of another table.
+    pub fn pending(&self, token: &PendingToken) -> Result<Pending, Error> {
+        Ok(Pending::new(Arc::new(token.suspended(self.core())?)))
+    }
+}
+
+impl Write<'_> {
+    /// Runs the write, or goes on with the one that another process has left pending.
+    pub(crate) async fn settle_or_resume<R>(self, token: Option<&PendingToken>, request: R) -> Result<Settled, Error>
+    where
+        R: FnMut(&Attempt, Option<&RawItem>) -> Result<crate::call::Request, Error>,
+    {
+        match token {
+            None => self.settle(request).await,
+            Some(token) => token.suspended(self.table)?.resume(&self, request).await,
+        }
+    }
+}
+
+impl KeyValue {
+    fn of(value: &AttributeValue) -> Option<Self> {
+        match value {
+            AttributeValue::S(text) => Some(Self::S(text.clone())),
+            AttributeValue::N(number) => Some(Self::N(number.clone())),
+            AttributeValue::B(blob) => Some(Self::B(blob.as_ref().to_vec())),
+            _ => None,
+        }
+    }
+
+    fn attribute(&self) -> AttributeValue {
+        match self {
+            Self::S(text) => AttributeValue::S(text.clone()),
+            Self::N(number) => AttributeValue::N(number.clone()),
+            Self::B(bytes) => AttributeValue::B(Blob::new(bytes.as_slice())),
+        }
+    }
+}
+
+fn names(table: &Core) -> [String; 2] {
+    [table.format().stamp.prefix.clone(), table.format().version.to_owned()]
+}
+
+fn sorted<'n>(names: impl Iterator<Item = &'n str>) -> impl Iterator<Item = &'n str> {
+    let mut names: Vec<_> = names.collect();
+    names.sort_unstable();
+    names.into_iter()
+}
+
+/// Base64 that needs no escaping in URLs.
+impl fmt::Display for PendingToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let contents = serde_json::to_vec(&self.contents).map_err(|_| fmt::Error)?;
+        let text = base64::encode([fingerprint::bytes(&contents).as_slice(), &contents].concat());
+        f.write_str(&text.replace('+', "-").replace('/', "_"))
+    }
+}
+
+impl FromStr for PendingToken {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let damaged = || Error::invalid("this is no token of a pending write, or it was damaged on its way");
+        let bytes = base64::decode(text.replace('-', "+").replace('_', "/")).map_err(|_| damaged())?;
+        let (checksum, contents) = bytes.split_at_checked(CHECKSUM).ok_or_else(damaged)?;
+        if fingerprint::bytes(contents) != checksum {
+            return Err(damaged());
+        }
+        #[derive(Deserialize)]
+        struct Format {
+            format: u8,
+        }
+        let Format { format } = serde_json::from_slice(contents).map_err(|_| damaged())?;
+        if format != FORMAT {
+            return Err(Error::invalid(format!(
+                "the token has format {format}, and this version of the library takes {FORMAT} only"
+            )));
+        }
+        serde_json::from_slice(contents).map(|contents| Self { contents }).map_err(|error| damaged().with_source(error))
+    }
+}
+
+impl Serialize for PendingToken {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for PendingToken {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// Shows no key.
+impl fmt::Debug for PendingToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PendingToken")
+            .field("table", &self.contents.table)
+            .field("operation", &self.contents.operation)
+            .finish_non_exhaustive()
+    }
+}
