@@ -14,4 +14,5 @@ mod other_errors;
 mod peer;
 mod refused;
 mod suspicious;
+mod tombstones;
 mod world;

@@ -36,8 +36,9 @@ impl Sent {
         let names = names.values().filter_map(Value::as_str).map(str::to_owned);
         let (item, values) = (request.attributes("Item"), request.attributes("ExpressionAttributeValues"));
         let lane = names.chain(item.keys().cloned()).find_map(|name| lane_of(&name));
-        // The other ids in an expression are births, and smaller.
-        let id = item.get("_wb").and_then(id_of).or_else(|| values.values().filter_map(id_of).max());
+        // The other ids in an expression are births, and smaller; an idempotency key's digest is no UUIDv7.
+        let is_id = |id: &u128| id >> 76 & 0xF == 7 && id >> 62 & 0b11 == 0b10;
+        let id = item.get("_wb").and_then(id_of).or_else(|| values.values().filter_map(id_of).filter(is_id).max());
         Self {
             operation: request.operation().clone(),
             id: id.unwrap_or(NIL),
