@@ -193,6 +193,26 @@ impl<V: ShowsVersion> ShowsVersion for Option<V> {}
 #[doc(hidden)]
 pub const fn assert_version<V: ShowsVersion>() {}
 
+/// Tells an `Option` from other types of fields, whatever the name that the type goes by: its own constant goes before the
+/// trait's.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct FieldType<V>(std::marker::PhantomData<V>);
+
+impl<V> FieldType<Option<V>> {
+    /// This is one.
+    pub const IS_OPTION: bool = true;
+}
+
+/// What all other types are.
+#[doc(hidden)]
+pub trait NoOption {
+    /// This is none.
+    const IS_OPTION: bool = false;
+}
+
+impl<V> NoOption for FieldType<V> {}
+
 /// Room that is kept for the stamp in an item's 400 KB: a version of 20 digits, a birth id, a key's digest, and eight lanes.
 const STAMP_ROOM: usize = 400;
 
@@ -220,13 +240,49 @@ pub(crate) fn encode<T: Item>(item: &T, stamp_prefix: &str) -> Result<RawItem, E
     Ok(raw)
 }
 
-/// The item as attributes, without the version: that is the library's to write.
+/// The item as attributes, without the version, which is the library's to write, and without the nulls that stand for what is
+/// absent.
 pub(crate) fn image<T: Item>(item: &T) -> Result<RawItem, Error> {
-    let mut raw: RawItem = serde_dynamo::to_item(item).map_err(|error| not_serialised(item).with_source(error))?;
+    let mut raw = serialise(item).map_err(|error| not_serialised(item).with_source(error))?;
+    for name in needless_nulls::<T>(&raw) {
+        raw.remove(name);
+    }
+    Ok(raw)
+}
+
+fn serialise<T: Item>(item: &T) -> Result<RawItem, serde_dynamo::Error> {
+    let mut raw: RawItem = serde_dynamo::to_item(item)?;
     if T::SCHEMA.shows_version {
         raw.remove(T::SCHEMA.version);
     }
     Ok(raw)
+}
+
+/// The attributes that are null and needn't be: the type reads them the same where they are absent, as it reads the `None` of
+/// an `Option`. DynamoDB takes a null for a value: it adds nothing to one, and finds it neither absent nor smaller.
+///
+/// Only the type's own `Deserialize` knows. A `()` has to be there, and an absent field may have a default that isn't null.
+fn needless_nulls<T: Item>(raw: &RawItem) -> Vec<&'static str> {
+    let is_null = |raw: &RawItem, name| raw.get(name).is_some_and(AttributeValue::is_null);
+    let known = T::SCHEMA.attributes.iter().map(Attribute::name);
+    let nulls = known.filter(|name| is_null(raw, *name) && T::SCHEMA.key_names().all(|key| key != *name));
+    let mut nulls: Vec<_> = nulls.collect();
+    if nulls.is_empty() {
+        return nulls;
+    }
+    let without = |names: &[&str]| {
+        let mut rest = raw.clone();
+        rest.retain(|name, _| !names.contains(&name.as_str()));
+        if T::SCHEMA.shows_version {
+            rest.insert(T::SCHEMA.version.to_owned(), AttributeValue::N("0".to_owned()));
+        }
+        serde_dynamo::from_item(rest).and_then(|item: T| serialise(&item)).ok()
+    };
+    match without(&nulls) {
+        Some(read) => nulls.retain(|name| is_null(&read, name)),
+        None => nulls.retain(|name| without(&[name]).is_some_and(|read| is_null(&read, name))),
+    }
+    nulls
 }
 
 /// Why an item doesn't serialise.

@@ -18,6 +18,7 @@ pub struct Path<T, V> {
     name: &'static str,
     aliases: &'static [&'static str],
     is_key: bool,
+    is_optional: bool,
     encode: fn(&V) -> Result<AttributeValue, Error>,
     of: PhantomData<fn() -> T>,
 }
@@ -41,14 +42,14 @@ impl<T, V> Path<T, V> {
     where
         V: Serialize,
     {
-        Self { name, aliases: &[], is_key: false, encode: value::encode::<V>, of: PhantomData }
+        Self { name, aliases: &[], is_key: false, is_optional: false, encode: value::encode::<V>, of: PhantomData }
     }
 
     /// The attribute with this name, whose values serialise by a function of the field's own.
     #[doc(hidden)]
     #[must_use]
     pub const fn with_encoder(name: &'static str, encode: fn(&V) -> Result<AttributeValue, Error>) -> Self {
-        Self { name, aliases: &[], is_key: false, encode, of: PhantomData }
+        Self { name, aliases: &[], is_key: false, is_optional: false, encode, of: PhantomData }
     }
 
     /// Other names under which the attribute may be stored.
@@ -67,6 +68,14 @@ impl<T, V> Path<T, V> {
         self
     }
 
+    /// Says that an absent attribute reads as the field's `None`, so that setting `None` removes it.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn optional(mut self) -> Self {
+        self.is_optional = true;
+        self
+    }
+
     /// The attribute's name.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -79,6 +88,10 @@ impl<T, V> Path<T, V> {
 
     pub(crate) fn is_key(&self) -> bool {
         self.is_key
+    }
+
+    pub(crate) fn is_optional(&self) -> bool {
+        self.is_optional
     }
 
     pub(crate) fn encode(&self, value: &V) -> Result<AttributeValue, Error> {

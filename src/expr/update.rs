@@ -36,7 +36,13 @@ impl Changes {
 
     pub(crate) fn set<T, V>(&mut self, path: Path<T, V>, value: impl IntoValue<V>) {
         let value = path.encode(&value.into_value());
-        self.change(path, value.map(Action::Set));
+        self.change(
+            path,
+            value.map(|value| match value {
+                AttributeValue::Null(_) if path.is_optional() => Action::Remove,
+                value => Action::Set(value),
+            }),
+        );
     }
 
     pub(crate) fn add<T, V>(&mut self, path: Path<T, V>, delta: impl Delta<V>) {

@@ -75,7 +75,8 @@ impl<T: Item> Update<T> {
         Self { table, key, changes: Changes::new(), condition: None, at: None }
     }
 
-    /// Sets an attribute.
+    /// Sets an attribute. Set to `None` it is removed, where the type reads an absent attribute as `None`: all do but those with
+    /// a default of their own.
     pub fn set<V>(mut self, path: Path<T, V>, value: impl IntoValue<V>) -> Self {
         self.changes.set(path, value);
         self
@@ -83,8 +84,8 @@ impl<T: Item> Update<T> {
 
     /// Adds to a number; an absent one counts from 0. A negative number is taken away.
     ///
-    /// An `Option` that is stored as null, as `None` is without `skip_serializing_if`, is not absent: DynamoDB adds nothing to a
-    /// null, appends nothing to it, and rejects the update.
+    /// `None` is stored as an absent attribute. A null that another program stored is not absent: DynamoDB adds and appends
+    /// nothing to it, and rejects the update.
     pub fn add<V>(mut self, path: Path<T, V>, delta: impl Delta<V>) -> Self {
         self.changes.add(path, delta);
         self
