@@ -167,6 +167,17 @@ async fn keys_that_are_empty_or_too_long_are_refused_by_every_verb() {
     world.table.insert(&thing(&long[..2048])).send().await.expect("the longest key is fine");
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_empty_idempotency_key_is_refused() {
+    let world = World::<Thing>::new().await;
+    let sent = world.sent();
+    for key in [b"".as_slice(), "".as_ref()] {
+        let error = world.table.insert(&thing("a")).keyed(key).send().await.unwrap_err();
+        invalid(&error, &["idempotency key", "empty"]);
+    }
+    assert_eq!(world.sent(), sent, "nothing is sent");
+}
+
 #[derive(Debug, Serialize, Deserialize, Item)]
 #[item(table = "things")]
 struct Sorted {
@@ -527,6 +538,46 @@ async fn a_stored_item_of_another_shape_comes_along_with_the_error() {
         }
         assert_eq!(world.stored("a").await, Some(item), "and stays as it is");
     }
+}
+
+#[derive(Debug, Serialize, Deserialize, Item)]
+struct Numbered {
+    #[item(partition_key)]
+    id: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize, Item)]
+struct Named {
+    #[item(partition_key)]
+    name: String,
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_table_that_is_there_with_another_key_is_not_created() {
+    let engine = Embedded::start().await;
+    let store = Store::new(engine.config().build());
+    let plain = store.table_named::<Thing>("plain");
+    let sorted = store.table_named::<Sorted>("sorted");
+    for _ in 0..2 {
+        plain.create_if_missing().await.expect("has this key");
+        sorted.create_if_missing().await.expect("has this key");
+    }
+    let keys = |error: Result<(), Error>| {
+        let error = error.expect_err("has another key");
+        assert_eq!((error.kind(), error.operation()), (ErrorKind::Invalid, "create_if_missing"), "{error:?}");
+        let text = error.to_string();
+        let (_, keys) = text.split_once("its key is ").expect("says so");
+        keys.split_once(';').expect("gives advice").0.to_owned()
+    };
+    let in_plain = "`id` (S), where that of the item type is";
+    let error = store.table_named::<Sorted>("plain").create_if_missing().await;
+    assert_eq!(keys(error), format!("{in_plain} `id` (S) and `at` (B)"));
+    let error = store.table_named::<Numbered>("plain").create_if_missing().await;
+    assert_eq!(keys(error), format!("{in_plain} `id` (N)"));
+    let error = store.table_named::<Named>("plain").create_if_missing().await;
+    assert_eq!(keys(error), format!("{in_plain} `name` (S)"));
+    let error = store.table_named::<Thing>("sorted").create_if_missing().await;
+    assert_eq!(keys(error), "`id` (S) and `at` (B), where that of the item type is `id` (S)");
 }
 
 #[tokio::test(start_paused = true)]
