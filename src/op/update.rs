@@ -133,7 +133,8 @@ impl<T: Item> Update<T> {
         self
     }
 
-    /// Requires that the item is still the one with this [`Etag`]. A bare version number works too, and is weaker.
+    /// Requires that the item is still the one with this [`Etag`], or the one of this [`Versioned`](crate::Versioned). A bare
+    /// version number works too, and is weaker; so is the etag of an item that only other programs have written.
     #[doc(alias = "if_match")]
     pub fn at(mut self, etag: impl Into<Etag>) -> Self {
         self.at = Some(etag.into());
