@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TableDescription,
 };
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, of_request};
 use crate::expr::{Ordered, Path};
 use crate::format::Format;
 use crate::item::{Item, RawItem, Schema};
@@ -149,7 +149,7 @@ impl<T: Item> Table<T> {
         match request.send().await {
             Err(error) if error.code() != Some("ResourceInUseException") => {
                 return Err(failed(
-                    Error::new(ErrorKind::Rejected, "the table could not be created").with_source(error),
+                    of_request(ErrorKind::Rejected, error).with_message("the table could not be created"),
                 ));
             }
             _ => {}

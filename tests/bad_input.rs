@@ -599,33 +599,6 @@ async fn a_table_that_is_not_there() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn no_credentials_and_no_region() {
-    let world = World::<Thing>::new().await;
-    let faults = world.faults.clone();
-    let bare = || {
-        aws_sdk_dynamodb::Config::builder()
-            .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
-            .http_client(faults.clone())
-    };
-    let region = aws_sdk_dynamodb::config::Region::new("us-east-1");
-    let credentials = aws_sdk_dynamodb::config::Credentials::new("a", "b", None, None, "test");
-    let sent = world.sent();
-    for config in [bare().region(region).build(), bare().credentials_provider(credentials).build(), bare().build()] {
-        let table = Store::new(config).table_named::<Thing>("things");
-        for error in [
-            table.insert(&thing("a")).send().await.map(drop),
-            table.update("a").add(Thing::FIELDS.count, 1).send().await.map(drop),
-            table.get("a").send().await.map(drop),
-        ] {
-            let error = error.expect_err("can't be signed");
-            assert_eq!(error.kind(), ErrorKind::Credentials, "{error:?}");
-            assert!(!error.is_outcome_unknown());
-        }
-    }
-    assert_eq!(world.sent(), sent, "nothing is sent");
-}
-
 /// A key type that says one thing and does another can be written by hand.
 #[derive(Debug, Clone)]
 struct OddKey;

@@ -114,7 +114,8 @@ impl<T: Item> Delete<T> {
                     .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
                 Ok(request.into())
             })
-            .await?;
+            .await
+            .map_err(|error| error.at(self.at))?;
         Ok(Written::deleted(settled))
     }
 }

@@ -123,7 +123,7 @@ impl<T: Item> Save<T> {
             })
             .await
             // That an attribute isn't as it was read is a conflict too.
-            .map_err(|error| error.of_kind(ErrorKind::ConditionFailed, ErrorKind::VersionConflict))?;
+            .map_err(|error| error.of_kind(ErrorKind::ConditionFailed, ErrorKind::VersionConflict).at(self.etag))?;
         Ok(Written::new(settled, core.format()))
     }
 }

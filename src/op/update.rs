@@ -169,7 +169,8 @@ impl<T: Item> Update<T> {
             .settle(|attempt| {
                 stamped::update(core, &key, attempt, changes.clone(), condition.as_ref(), ReturnValue::AllNew)
             })
-            .await?;
+            .await
+            .map_err(|error| error.at(self.at))?;
         Ok(Written::new(settled, core.format()))
     }
 }
