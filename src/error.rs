@@ -1,7 +1,7 @@
 //! The one error type: what happened, what is certain about the effect, and what it took to find out.
 //!
 //! Every failure of this crate is an [`Error`], one word wide. Its [`kind`](Error::kind) is the verdict; the rest is what
-//! an incident needs in one log line. The AWS SDK's own error is only ever the [`source`](std::error::Error::source), so
+//! an incident needs in one log line. The AWS SDK's own error is only ever behind the [`source`](std::error::Error::source), so
 //! neither `Display` nor this API depends on it.
 
 use std::borrow::Cow;

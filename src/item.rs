@@ -13,10 +13,11 @@ use crate::value::check_item;
 
 /// A struct that is stored as an item.
 ///
-/// Derived by `#[derive(Item)]`, or written by hand in a few lines:
+/// Derived by `#[derive(Item)]`, or written by hand in a few lines, with a [`Path`](crate::Path) for each field that conditions
+/// and updates are to name:
 ///
 /// ```
-/// use dynamo_once::{Attribute, Item, Schema};
+/// use dynamo_once::{Attribute, Item, Path, Schema, Store, testing::Embedded};
 /// use serde::{Deserialize, Serialize};
 ///
 /// #[derive(Serialize, Deserialize)]
@@ -24,15 +25,38 @@ use crate::value::check_item;
 ///     sensor: String,
 ///     at: i64,
 ///     value: f64,
+///     note: Option<String>,
 /// }
 ///
 /// impl Item for Reading {
 ///     type Key = (String, i64);
-///     const SCHEMA: Schema = Schema::new("sensor")
-///         .sort_key("at")
-///         .table("readings")
-///         .attributes(&[Attribute::new("sensor"), Attribute::new("at"), Attribute::new("value")]);
+///     const SCHEMA: Schema = Schema::new("sensor").sort_key("at").table("readings").attributes(&[
+///         Attribute::new("sensor"),
+///         Attribute::new("at"),
+///         Attribute::new("value"),
+///         Attribute::new("note"),
+///     ]);
 /// }
+///
+/// impl Reading {
+///     const VALUE: Path<Self, f64> = Path::new("value");
+///     const NOTE: Path<Self, Option<String>> = Path::new("note").optional();
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let engine = Embedded::start().await;
+/// # let readings = Store::new(engine.config().build()).table::<Reading>();
+/// # readings.create_if_missing().await?;
+/// let reading = Reading { sensor: "s-1".into(), at: 7, value: 20.5, note: Some("hot".into()) };
+/// readings.insert(&reading).send().await?;
+/// let update = readings.update(("s-1", 7)).add(Reading::VALUE, -0.5).set(Reading::NOTE, None);
+/// update.when(Reading::VALUE.gt(20.0)).send().await?;
+///
+/// let found = readings.get(("s-1", 7)).send().await?.expect("is there");
+/// assert_eq!((found.value, &found.note), (20.0, &None));
+/// # Ok(())
+/// # }
 /// ```
 pub trait Item: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The type of the key: that of the partition key, or both in a tuple.
@@ -99,7 +123,8 @@ impl Schema {
         self
     }
 
-    /// Names every top-level attribute that the struct knows, so that an upsert can remove those that are absent.
+    /// Names every top-level attribute that the struct knows, so that an upsert can remove those that are absent, and `None` is
+    /// stored as nothing.
     #[must_use]
     pub const fn attributes(mut self, known: &'static [Attribute]) -> Self {
         self.attributes = known;
@@ -368,7 +393,7 @@ impl IntoDeserializer<'_, serde_dynamo::Error> for StoredValue<'_> {
 }
 
 /// Whether an attribute is the version, or one of those that carry the stamp.
-fn is_reserved(name: &str, version: &str, stamp_prefix: &str) -> bool {
+pub(crate) fn is_reserved(name: &str, version: &str, stamp_prefix: &str) -> bool {
     let is_stamp =
         |suffix: &str| matches!(suffix.as_bytes(), [b'b' | b'k' | b't'] | [b'0'..=b'7'] | [b'0'..=b'7', b'p']);
     name == version || name.strip_prefix(stamp_prefix).is_some_and(is_stamp)

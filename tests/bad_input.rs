@@ -6,7 +6,9 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use dynamo_once::testing::{Embedded, Faults, Operation};
-use dynamo_once::{Condition, Error, ErrorKind, Etag, IntoKey, Item, Key, KeyType, Outcome, Schema, Store, Table};
+use dynamo_once::{
+    Condition, Error, ErrorKind, Etag, IntoKey, Item, Key, KeyType, Outcome, Path, Schema, Store, Table,
+};
 use serde::{Deserialize, Serialize, Serializer};
 
 type RawItem = HashMap<String, AttributeValue>;
@@ -401,6 +403,12 @@ async fn an_update_with_nothing_in_it_or_one_path_twice_is_refused() {
     }
     let error = update().set(f.id, "b").send().await.unwrap_err();
     invalid(&error, &["`id`", "key attribute"]);
+    let error = update().set(f.count, 1).set(Path::<Thing, String>::new("id"), "b").send().await.unwrap_err();
+    invalid(&error, &["`id`", "key attribute"]);
+    for name in ["version", "_wb", "_w3", "_w3p", "_wk", "_wt"] {
+        let error = update().set(f.count, 1).remove(Path::<Thing, i64>::new(name)).send().await.unwrap_err();
+        invalid(&error, &[name, "the library's"]);
+    }
     for etag in ["9223372036854775807", "18446744073709551615-unmanaged"] {
         let etag: Etag = etag.parse().expect("is an etag");
         invalid(&update().add(f.count, 1).at(etag).send().await.unwrap_err(), &["version"]);

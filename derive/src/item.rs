@@ -300,7 +300,6 @@ fn paths(input: &DeriveInput, fields: &[Field<'_>]) -> TokenStream {
     });
     let values = fields.iter().map(|field| {
         let (ident, ty, name, aliases) = (field.ident, &field.ty, &field.name, aliases(field));
-        let is_key = field.attributes.partition_key.or(field.attributes.sort_key).map(|_| quote!(.key()));
         let path = match &field.attributes.serialize_with {
             None => quote!(::dynamo_once::Path::new(#name)),
             Some(serialize) => quote!(::dynamo_once::Path::with_encoder(#name, |value: &#ty| {
@@ -317,7 +316,7 @@ fn paths(input: &DeriveInput, fields: &[Field<'_>]) -> TokenStream {
                 ::dynamo_once::__private::encode(&__Encoded(value))
             })),
         };
-        let path = quote!(#path #aliases #is_key);
+        let path = quote!(#path #aliases);
         if !field.absent_is_none {
             return quote!(#ident: #path);
         }

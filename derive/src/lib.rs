@@ -14,7 +14,8 @@ use syn::{DeriveInput, parse_macro_input};
 /// (`version` unless set).
 ///
 /// On a field: `#[item(partition_key)]` (one field, always), `#[item(sort_key)]` (one at most), and `#[item(version)]`, which
-/// shows the item's version in the field. Edits to it are ignored; its name is the version's attribute.
+/// shows the item's version in the field. Edits to it are ignored; its name is the version's attribute. It has no path in
+/// `FIELDS`, since no condition or update of yours may touch it: ask for a version by `at`.
 ///
 /// An `Option` that is `None` is stored as an absent attribute, where it is read as `None` again: everywhere but under
 /// `#[serde(default = "..")]`, a `with` or `deserialize_with` without `#[serde(default)]`, and a default of the struct's that

@@ -142,11 +142,6 @@ impl Changes {
 
     fn try_change<T, V>(&mut self, path: Path<T, V>, action: Result<Action, Error>) -> Result<(), Error> {
         let (name, raw) = (path.name(), path.raw());
-        if path.is_key() {
-            return Err(Error::invalid(format!(
-                "`{name}` is a key attribute, which no update can change; insert the item under its new key"
-            )));
-        }
         let action = action?;
         if let Some(value) = action.value() {
             crate::value::check(name, value)?;

@@ -6,12 +6,12 @@ use aws_sdk_dynamodb::types::ReturnValue;
 
 use crate::error::Error;
 use crate::expr::{Changes, Condition, Delta, Elements, IntoValue, Path};
-use crate::item::Item;
+use crate::item::{Item, is_reserved};
 use crate::key::key_attributes;
 use crate::op::stamped;
 use crate::protocol::guard::Expect;
 use crate::settle::Write;
-use crate::table::Table;
+use crate::table::{Core, Table};
 use crate::versioned::Etag;
 use crate::written::Written;
 
@@ -155,6 +155,7 @@ impl<T: Item> Update<T> {
         if changes.is_empty() {
             return Err(of(Error::invalid("the update changes nothing; set, add, remove or append something")));
         }
+        changes.top_level_names().into_iter().try_for_each(|name| changeable(core, name)).map_err(of)?;
         let condition = self.condition.map(Condition::into_node).transpose().map_err(of)?;
         let write = Write {
             table: core,
@@ -173,6 +174,19 @@ impl<T: Item> Update<T> {
             .map_err(|error| error.at(self.at))?;
         Ok(Written::new(settled, core.format()))
     }
+}
+
+/// Neither the key nor the stamp is an update's to change. A path written by hand can name either.
+fn changeable(core: &Core, name: &str) -> Result<(), Error> {
+    if core.schema().key_names().any(|key| key == name) {
+        return Err(Error::invalid(format!(
+            "`{name}` is a key attribute, which no update can change; insert the item under its new key"
+        )));
+    }
+    if is_reserved(name, core.format().version, &core.format().stamp.prefix) {
+        return Err(Error::invalid(format!("the attribute `{name}` is the library's to write; change another")));
+    }
+    Ok(())
 }
 
 impl<T: Item> fmt::Debug for Update<T> {
