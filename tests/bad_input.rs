@@ -480,6 +480,26 @@ async fn stored_versions_and_logs_that_cannot_be_used() {
     }
 }
 
+/// It is a tombstone's, of an item that has a log: alone, it is no one knows what.
+#[tokio::test(start_paused = true)]
+async fn a_lone_tombstone_marker_is_left_alone() {
+    let world = World::<Thing>::new().await;
+    let item: RawItem = [("id".to_owned(), text("a")), ("_wt".to_owned(), text("mine"))].into();
+    world.put(item.clone()).await;
+    let f = Thing::FIELDS;
+    for (verb, error) in [
+        ("get", world.table.get("a").send().await.map(drop)),
+        ("insert", world.table.insert(&thing("a")).send().await.map(drop)),
+        ("upsert", world.table.upsert(&thing("a")).send().await.map(drop)),
+        ("update", world.table.update("a").add(f.count, 1).send().await.map(drop)),
+        ("modify", world.table.modify("a", |thing| thing.count = 1).send().await.map(drop)),
+        ("delete", world.table.delete("a").send().await.map(drop)),
+    ] {
+        malformed(&error.expect_err(verb), "_wt");
+        assert_eq!(world.stored("a").await.as_ref(), Some(&item), "{verb} changes nothing");
+    }
+}
+
 #[track_caller]
 fn malformed(error: &Error, attribute: &str) {
     assert_eq!(error.kind(), ErrorKind::Malformed, "{error:?}");
