@@ -63,6 +63,21 @@ pub trait Item: Serialize + DeserializeOwned + Send + Sync + 'static {
     type Key: Key;
 
     /// The names of the attributes that matter.
+    ///
+    /// It names a sort key where [`Key`](Item::Key) is a tuple of two, and nowhere else. Where the two disagree, a program that
+    /// makes a table of the type doesn't build (`cargo check` doesn't find out):
+    ///
+    /// ```compile_fail
+    /// # use dynamo_once::{Item, Schema, Store, Table};
+    /// # #[derive(serde::Serialize, serde::Deserialize)]
+    /// # struct Reading { sensor: String, at: i64 }
+    /// impl Item for Reading {
+    ///     type Key = String; // has to be (String, i64)
+    ///     const SCHEMA: Schema = Schema::new("sensor").sort_key("at").table("readings");
+    /// }
+    /// # fn readings(store: Store) -> Table<Reading> { store.table() }
+    /// # fn main() { None.map(readings); }
+    /// ```
     const SCHEMA: Schema;
 }
 
