@@ -1,7 +1,7 @@
 //! The one error type: what happened, what is certain about the effect, and what it took to find out.
 //!
 //! Every failure of this crate is an [`Error`], one word wide. Its [`kind`](Error::kind) is the verdict; the rest is what
-//! an incident needs in one log line. The AWS SDK's own error is only ever the [`source`](std::error::Error::source), so
+//! an incident needs in one log line. The AWS SDK's own error is only ever behind the [`source`](std::error::Error::source), so
 //! neither `Display` nor this API depends on it.
 
 use std::any::Any;
@@ -17,12 +17,21 @@ use uuid::Uuid;
 
 use crate::format::Format;
 use crate::item::{Item, RawItem};
-use crate::versioned::Versioned;
+use crate::protocol::guard::Birth;
+use crate::versioned::{Etag, Versioned};
+
+mod cause;
+
+pub(crate) use cause::of_request;
 
 /// What went wrong with an operation, and what is certain about its effect.
 ///
 /// One word wide. [`kind`](Error::kind) says what happened; of all kinds only [`OutcomeUnknown`](ErrorKind::OutcomeUnknown)
 /// leaves open whether a write took effect.
+///
+/// Where the service said no, its code and its message are the first [source](std::error::Error::source), and the SDK's error is
+/// behind it. `Display` is one line without what is behind; `Debug` adds the texts of all that is, but for those that may quote
+/// an item: what a serialiser or decoder says, and the service's message about a request that it found invalid.
 pub struct Error {
     inner: Box<Inner>,
 }
@@ -345,8 +354,30 @@ impl Error {
     }
 
     /// The same failure, which is one of another kind in this place.
-    pub(crate) fn of_kind(self, kind: ErrorKind, here: ErrorKind) -> Self {
-        if self.inner.kind == kind { self.with_kind(here) } else { self }
+    pub(crate) fn of_kind(mut self, kind: ErrorKind, here: ErrorKind) -> Self {
+        if self.inner.kind == kind {
+            (self.inner.kind, self.inner.message) = (here, None);
+        }
+        self
+    }
+
+    /// The same failure; a version conflict says what was expected and what stands.
+    pub(crate) fn at(self, expected: impl Into<Option<Etag>>) -> Self {
+        let Some(expected) = expected.into().filter(|_| self.inner.kind == ErrorKind::VersionConflict) else {
+            return self;
+        };
+        let version = match (expected.version(), expected.birth()) {
+            (0, Birth::Foreign) => "an item without a version".to_owned(),
+            (version, _) => format!("version {version}"),
+        };
+        let found = self.inner.current.as_ref().and_then(|(item, format)| format.etag(item));
+        let found = match found {
+            None => String::new(),
+            Some(found) if found.version() != expected.version() => format!(", found version {}", found.version()),
+            Some(found) if found.birth() != expected.birth() => ", found that of an item made anew since".to_owned(),
+            Some(_) => ", found it with other contents than were read".to_owned(),
+        };
+        self.with_message(format!("version conflict: expected {version}{found}"))
     }
 
     pub(crate) fn with_source(mut self, source: impl Into<BoxError>) -> Self {
@@ -378,35 +409,19 @@ impl fmt::Display for Error {
     }
 }
 
+/// The text, and the texts of all that is behind it, but for those that may quote an item.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner {
-            kind,
-            message,
-            code,
-            operation,
-            table,
-            attempts,
-            elapsed,
-            limit,
-            write_id,
-            current: _,
-            suspended: _,
-            source,
-        } = &*self.inner;
-        f.debug_struct("Error")
-            .field("kind", kind)
-            .field("message", &message.as_deref().unwrap_or(kind.as_str()))
-            .field("code", code)
-            .field("operation", operation)
-            .field("table", table)
-            .field("attempts", attempts)
-            .field("elapsed", elapsed)
-            .field("limit", limit)
-            .field("write_id", write_id)
-            // What a decoder says quotes what it couldn't decode.
-            .field("source", &source.as_ref().filter(|_| *kind != ErrorKind::Decode).map(ToString::to_string))
-            .finish_non_exhaustive()
+        let mut fields = f.debug_struct("Error");
+        fields.field("kind", &self.kind()).field("text", &self.to_string()).field("attempts", &self.attempts());
+        if let Some(id) = &self.inner.write_id {
+            fields.field("write_id", id);
+        }
+        let causes = self.inner.source.as_deref().map(|source| cause::shown(source)).unwrap_or_default();
+        if !causes.is_empty() {
+            fields.field("causes", &causes);
+        }
+        fields.finish_non_exhaustive()
     }
 }
 
@@ -517,6 +532,54 @@ mod tests {
         assert!(!error.to_string().contains("the cause"));
         assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("the cause"));
         assert!(error.raw_current().is_some_and(|item| item.contains_key("owner")));
+    }
+
+    #[test]
+    fn debug_shows_all_that_is_behind() {
+        let service = Error::of(ErrorKind::Throttled).with_code("ThrottlingException").with_source("slow down");
+        let error = Error::of(ErrorKind::OutcomeUnknown).with_operation("insert", "accounts").with_source(service);
+        let causes = r#"causes: ["throttled (ThrottlingException)", "slow down"]"#;
+        assert!(format!("{error:?}").contains(causes), "{error:?}");
+        assert!(format!("{error:?}").contains("insert into accounts: outcome unknown"), "{error:?}");
+    }
+
+    #[test]
+    fn a_version_conflict_says_what_was_expected_and_what_stands() {
+        let format = Format { stamp: StampNames::new("_w").into(), version: "version" };
+        let born = |id: u128| Birth::Known(crate::protocol::log::WriteId(id));
+        let item = |version: u64, birth: Option<u128>| -> RawItem {
+            let version = ("version".to_owned(), AttributeValue::N(version.to_string()));
+            let birth = birth.map(|id| ("_wb".to_owned(), crate::protocol::log::WriteId(id).attribute()));
+            [version].into_iter().chain(birth).collect()
+        };
+        let text = |expected, found: Option<RawItem>| {
+            let conflict = Error::of(ErrorKind::VersionConflict);
+            match found {
+                Some(item) => conflict.with_current(item, format.clone()).at(expected).to_string(),
+                None => conflict.at(expected).to_string(),
+            }
+        };
+        let found = Some(item(5, Some(7)));
+        assert_eq!(text(Etag::new(3, born(7)), found.clone()), "version conflict: expected version 3, found version 5");
+        assert_eq!(text(Etag::from(3), found.clone()), "version conflict: expected version 3, found version 5");
+        assert_eq!(
+            text(Etag::new(5, born(6)), found.clone()),
+            "version conflict: expected version 5, found that of an item made anew since"
+        );
+        assert_eq!(
+            text(Etag::new(0, Birth::Foreign), found),
+            "version conflict: expected an item without a version, found version 5"
+        );
+        assert_eq!(
+            text(Etag::new(2, Birth::Foreign), Some(item(2, None))),
+            "version conflict: expected version 2, found it with other contents than were read"
+        );
+        assert_eq!(text(Etag::from(3), None), "version conflict: expected version 3");
+        let other = Error::of(ErrorKind::NotFound).at(Etag::from(3));
+        assert_eq!(other.to_string(), "not found");
+        let contention = Error::of(ErrorKind::VersionConflict).at(Etag::from(3));
+        let contention = contention.of_kind(ErrorKind::VersionConflict, ErrorKind::Contention);
+        assert_eq!(contention.to_string(), "other writers kept changing the item");
     }
 
     #[test]

@@ -15,10 +15,11 @@ use crate::value::check_item;
 
 /// A struct that is stored as an item.
 ///
-/// Derived by `#[derive(Item)]`, or written by hand in a few lines:
+/// Derived by `#[derive(Item)]`, or written by hand in a few lines, with a [`Path`](crate::Path) for each field that conditions
+/// and updates are to name:
 ///
 /// ```
-/// use dynamo_once::{Attribute, Item, Schema};
+/// use dynamo_once::{Attribute, Item, Path, Schema, Store, testing::Embedded};
 /// use serde::{Deserialize, Serialize};
 ///
 /// #[derive(Serialize, Deserialize)]
@@ -26,21 +27,59 @@ use crate::value::check_item;
 ///     sensor: String,
 ///     at: i64,
 ///     value: f64,
+///     note: Option<String>,
 /// }
 ///
 /// impl Item for Reading {
 ///     type Key = (String, i64);
-///     const SCHEMA: Schema = Schema::new("sensor")
-///         .sort_key("at")
-///         .table("readings")
-///         .attributes(&[Attribute::new("sensor"), Attribute::new("at"), Attribute::new("value")]);
+///     const SCHEMA: Schema = Schema::new("sensor").sort_key("at").table("readings").attributes(&[
+///         Attribute::new("sensor"),
+///         Attribute::new("at"),
+///         Attribute::new("value"),
+///         Attribute::new("note"),
+///     ]);
 /// }
+///
+/// impl Reading {
+///     const VALUE: Path<Self, f64> = Path::new("value");
+///     const NOTE: Path<Self, Option<String>> = Path::new("note").optional();
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let engine = Embedded::start().await;
+/// # let readings = Store::new(engine.config().build()).table::<Reading>();
+/// # readings.create_if_missing().await?;
+/// let reading = Reading { sensor: "s-1".into(), at: 7, value: 20.5, note: Some("hot".into()) };
+/// readings.insert(&reading).send().await?;
+/// let update = readings.update(("s-1", 7)).add(Reading::VALUE, -0.5).set(Reading::NOTE, None);
+/// update.when(Reading::VALUE.gt(20.0)).send().await?;
+///
+/// let found = readings.get(("s-1", 7)).send().await?.expect("is there");
+/// assert_eq!((found.value, &found.note), (20.0, &None));
+/// # Ok(())
+/// # }
 /// ```
 pub trait Item: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The type of the key: that of the partition key, or both in a tuple.
     type Key: Key;
 
     /// The names of the attributes that matter.
+    ///
+    /// It names a sort key where [`Key`](Item::Key) is a tuple of two, and nowhere else. Where the two disagree, a program that
+    /// makes a table of the type doesn't build (`cargo check` doesn't find out):
+    ///
+    /// ```compile_fail
+    /// # use dynamo_once::{Item, Schema, Store, Table};
+    /// # #[derive(serde::Serialize, serde::Deserialize)]
+    /// # struct Reading { sensor: String, at: i64 }
+    /// impl Item for Reading {
+    ///     type Key = String; // has to be (String, i64)
+    ///     const SCHEMA: Schema = Schema::new("sensor").sort_key("at").table("readings");
+    /// }
+    /// # fn readings(store: Store) -> Table<Reading> { store.table() }
+    /// # fn main() { None.map(readings); }
+    /// ```
     const SCHEMA: Schema;
 }
 
@@ -110,7 +149,8 @@ impl Schema {
         self
     }
 
-    /// Names every top-level attribute that the struct knows, so that an upsert can remove those that are absent.
+    /// Names every top-level attribute that the struct knows, so that an upsert can remove those that are absent, and `None` is
+    /// stored as nothing.
     #[must_use]
     pub const fn attributes(mut self, known: &'static [Attribute]) -> Self {
         self.attributes = known;
@@ -253,6 +293,26 @@ impl<V: ShowsVersion> ShowsVersion for Option<V> {}
 #[doc(hidden)]
 pub const fn assert_version<V: ShowsVersion>() {}
 
+/// Tells an `Option` from other types of fields, whatever the name that the type goes by: its own constant goes before the
+/// trait's.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct FieldType<V>(std::marker::PhantomData<V>);
+
+impl<V> FieldType<Option<V>> {
+    /// This is one.
+    pub const IS_OPTION: bool = true;
+}
+
+/// What all other types are.
+#[doc(hidden)]
+pub trait NoOption {
+    /// This is none.
+    const IS_OPTION: bool = false;
+}
+
+impl<V> NoOption for FieldType<V> {}
+
 /// Room that is kept for the stamp in an item's 400 KB: a version of 20 digits, a birth id, a key's digest, and eight lanes.
 const STAMP_ROOM: usize = 400;
 
@@ -280,13 +340,49 @@ pub(crate) fn encode<T: Item>(item: &T, stamp_prefix: &str) -> Result<RawItem, E
     Ok(raw)
 }
 
-/// The item as attributes, without the version: that is the library's to write.
+/// The item as attributes, without the version, which is the library's to write, and without the nulls that stand for what is
+/// absent.
 pub(crate) fn image<T: Item>(item: &T) -> Result<RawItem, Error> {
-    let mut raw: RawItem = serde_dynamo::to_item(item).map_err(|error| not_serialised(item).with_source(error))?;
+    let mut raw = serialise(item).map_err(|error| not_serialised(item).with_source(error))?;
+    for name in needless_nulls::<T>(&raw) {
+        raw.remove(name);
+    }
+    Ok(raw)
+}
+
+fn serialise<T: Item>(item: &T) -> Result<RawItem, serde_dynamo::Error> {
+    let mut raw: RawItem = serde_dynamo::to_item(item)?;
     if T::SCHEMA.shows_version {
         raw.remove(T::SCHEMA.version);
     }
     Ok(raw)
+}
+
+/// The attributes that are null and needn't be: the type reads them the same where they are absent, as it reads the `None` of
+/// an `Option`. DynamoDB takes a null for a value: it adds nothing to one, and finds it neither absent nor smaller.
+///
+/// Only the type's own `Deserialize` knows. A `()` has to be there, and an absent field may have a default that isn't null.
+fn needless_nulls<T: Item>(raw: &RawItem) -> Vec<&'static str> {
+    let is_null = |raw: &RawItem, name| raw.get(name).is_some_and(AttributeValue::is_null);
+    let known = T::SCHEMA.attributes.iter().map(Attribute::name);
+    let nulls = known.filter(|name| is_null(raw, *name) && T::SCHEMA.key_names().all(|key| key != *name));
+    let mut nulls: Vec<_> = nulls.collect();
+    if nulls.is_empty() {
+        return nulls;
+    }
+    let without = |names: &[&str]| {
+        let mut rest = raw.clone();
+        rest.retain(|name, _| !names.contains(&name.as_str()));
+        if T::SCHEMA.shows_version {
+            rest.insert(T::SCHEMA.version.to_owned(), AttributeValue::N("0".to_owned()));
+        }
+        serde_dynamo::from_item(rest).and_then(|item: T| serialise(&item)).ok()
+    };
+    match without(&nulls) {
+        Some(read) => nulls.retain(|name| is_null(&read, name)),
+        None => nulls.retain(|name| without(&[name]).is_some_and(|read| is_null(&read, name))),
+    }
+    nulls
 }
 
 /// Why an item doesn't serialise.
@@ -372,7 +468,7 @@ impl IntoDeserializer<'_, serde_dynamo::Error> for StoredValue<'_> {
 }
 
 /// Whether an attribute is the version, or one of those that carry the stamp.
-fn is_reserved(name: &str, version: &str, stamp_prefix: &str) -> bool {
+pub(crate) fn is_reserved(name: &str, version: &str, stamp_prefix: &str) -> bool {
     name == version || is_stamp(name, stamp_prefix)
 }
 

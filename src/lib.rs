@@ -108,7 +108,7 @@ pub mod __private {
     pub use serde;
 
     pub use crate::expr::encode;
-    pub use crate::item::{ShowsVersion, assert_version};
+    pub use crate::item::{FieldType, NoOption, ShowsVersion, assert_version};
     pub use crate::key::{assert_key, assert_key_is_stored_as_is};
 }
 

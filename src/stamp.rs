@@ -105,6 +105,11 @@ impl WriteId {
         AttributeValue::B(Blob::new(self.0.to_be_bytes()))
     }
 
+    /// Whether this is no id of this format.
+    pub(crate) fn is_of_later_format(self) -> bool {
+        self.0.to_be_bytes()[0] == LATER_FORMAT
+    }
+
     pub(crate) fn uuid(self) -> Uuid {
         Uuid::from_u128(self.0)
     }

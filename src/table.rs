@@ -10,11 +10,11 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::client::Waiters;
 use aws_sdk_dynamodb::error::{BoxError, ProvideErrorMetadata};
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TableDescription,
     TimeToLiveSpecification, TimeToLiveStatus,
 };
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, of_request};
 use crate::expr::{Ordered, Path};
 use crate::format::Format;
 use crate::item::{Item, RawItem, Schema};
@@ -134,22 +134,21 @@ impl<T: Item> Table<T> {
     ///
     /// # Errors
     ///
-    /// What `CreateTable` and `DescribeTable` answer, and [`Timeout`](ErrorKind::Timeout) where the table isn't active
-    /// within two minutes.
+    /// [`Invalid`](ErrorKind::Invalid) where there is a table of this name whose key is another, by its attributes or their
+    /// types; [`Timeout`](ErrorKind::Timeout) where the table isn't active within two minutes; and what `CreateTable` and
+    /// `DescribeTable` answer.
     pub async fn create_if_missing(&self) -> Result<(), Error> {
         let failed = |error: Error| error.with_operation("create_if_missing", &self.core.name);
         self.core.check_names().map_err(failed)?;
         let client = self.core.store.sdk();
         let schema = &self.core.schema;
         let types = <T::Key as crate::key::Key>::TYPES;
-        let names = schema.key_names();
+        let wanted: Vec<_> = schema.key_names().zip(types.iter().copied().map(ScalarAttributeType::from)).collect();
         let mut request = client.create_table().table_name(&self.core.name).billing_mode(BillingMode::PayPerRequest);
-        for ((name, attribute_type), key_type) in names.zip(types).zip([KeyType::Hash, KeyType::Range]) {
-            let definition = AttributeDefinition::builder()
-                .attribute_name(name)
-                .attribute_type(ScalarAttributeType::from(*attribute_type))
-                .build();
-            let element = KeySchemaElement::builder().attribute_name(name).key_type(key_type).build();
+        for ((name, attribute_type), key_type) in wanted.iter().zip([KeyType::Hash, KeyType::Range]) {
+            let definition =
+                AttributeDefinition::builder().attribute_name(*name).attribute_type(attribute_type.clone()).build();
+            let element = KeySchemaElement::builder().attribute_name(*name).key_type(key_type).build();
             request = request
                 .attribute_definitions(crate::op::stamped::built(definition)?)
                 .key_schema(crate::op::stamped::built(element)?);
@@ -157,14 +156,25 @@ impl<T: Item> Table<T> {
         match request.send().await {
             Err(error) if error.code() != Some("ResourceInUseException") => {
                 return Err(failed(
-                    Error::new(ErrorKind::Rejected, "the table could not be created").with_source(error),
+                    of_request(ErrorKind::Rejected, error).with_message("the table could not be created"),
                 ));
             }
             _ => {}
         }
-        client.wait_until_table_exists().table_name(&self.core.name).wait(UNTIL_ACTIVE).await.map_err(|error| {
+        let waiter = client.wait_until_table_exists().table_name(&self.core.name);
+        let active = waiter.wait(UNTIL_ACTIVE).await.map_err(|error| {
             failed(Error::new(ErrorKind::Timeout, "the table did not become active").with_source(error))
         })?;
+        let table = active.as_result().ok().and_then(|described| described.table());
+        let found = table.map(key_schema).unwrap_or_default();
+        if found != wanted {
+            return Err(failed(Error::invalid(format!(
+                "the table is there, and its key is {}, where that of the item type is {}; name another table, or delete this \
+                 one",
+                Key(&found),
+                Key(&wanted)
+            ))));
+        }
         match schema.tombstones_left() {
             Some(tombstones) => self.expire_by(&client, tombstones.ttl_attribute_name()).await.map_err(failed),
             None => Ok(()),
@@ -200,6 +210,31 @@ impl<T: Item> Table<T> {
 
     pub(crate) fn core(&self) -> &Arc<Core> {
         &self.core
+    }
+}
+
+/// The attributes of a table's key, and their types.
+fn key_schema(table: &TableDescription) -> Vec<(&str, ScalarAttributeType)> {
+    let type_of = |name: &str| {
+        let definition = table.attribute_definitions().iter().find(|definition| definition.attribute_name() == name);
+        definition.map(|definition| definition.attribute_type().clone())
+    };
+    let mut elements: Vec<_> = table.key_schema().iter().collect();
+    elements.sort_by_key(|element| *element.key_type() != KeyType::Hash);
+    let names = elements.into_iter().map(KeySchemaElement::attribute_name);
+    names.filter_map(|name| Some((name, type_of(name)?))).collect()
+}
+
+/// A key in a sentence: `sensor` (S) and `at` (N).
+struct Key<'k>(&'k [(&'k str, ScalarAttributeType)]);
+
+impl fmt::Display for Key<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, (name, attribute_type)) in self.0.iter().enumerate() {
+            let and = if position == 0 { "" } else { " and " };
+            write!(f, "{and}`{name}` ({attribute_type})")?;
+        }
+        Ok(())
     }
 }
 

@@ -41,8 +41,22 @@ pub struct Changed<T> {
 
 /// The version and the birth of an item, by which a later write can tell that it is still the one that was read.
 ///
-/// Its text form (`Display`, `FromStr`, serde) is opaque and fits an HTTP `ETag` or `If-Match` header. A bare version number
-/// is accepted too ([`Etag::from`]); it is weaker, since an item that was deleted and made again can have the same version.
+/// Its text form (`Display`, `FromStr`, serde) is opaque and, put in double quotes, an HTTP `ETag`; one in quotes, as
+/// `If-Match` brings it back, is read too. A bare version number is accepted as well ([`Etag::from`]); it is weaker, since an
+/// item that was deleted and made again can have the same version.
+///
+/// The etag of an item that only other programs have written says that none of this crate has, and the version if there is
+/// one. Where there is none, what other programs change in between goes unseen, unless it is in what
+/// [`save`](crate::Table::save) itself changes; the first managed write puts an end to that.
+///
+/// ```
+/// use dynamo_once::Etag;
+///
+/// let if_match = "\"7-0190163d8694739b8b0ab83ec6c0a7c0\"";
+/// let etag: Etag = if_match.parse()?;
+/// assert_eq!(format!("\"{etag}\""), if_match);
+/// # Ok::<(), dynamo_once::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Etag {
     version: u64,
@@ -178,6 +192,12 @@ impl From<u64> for Etag {
     }
 }
 
+impl<T> From<&Versioned<T>> for Etag {
+    fn from(item: &Versioned<T>) -> Self {
+        item.etag
+    }
+}
+
 impl fmt::Display for Etag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.birth {
@@ -192,6 +212,10 @@ impl FromStr for Etag {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
+        if text.starts_with("W/") {
+            return Err(Error::invalid(WEAK));
+        }
+        let text = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
         let (version, birth) = match text.split_once('-') {
             None => (text, Some(Birth::Any)),
             Some((version, "unmanaged")) => (version, Some(Birth::Foreign)),
@@ -203,11 +227,15 @@ impl FromStr for Etag {
         let etag = version.parse().ok().zip(birth).map(|(version, birth)| Self { version, birth });
         // An etag has one form only: no plus sign, no leading zeros, no capital letters.
         match etag.filter(|etag| etag.to_string() == text) {
+            Some(Self { birth: Birth::Known(birth), .. }) if birth.is_of_later_format() => Err(Error::invalid(LATER)),
             Some(etag) => Ok(etag),
             None => Err(Error::invalid("this is no etag: take it from `Versioned::etag`, or give a version number")),
         }
     }
 }
+
+const WEAK: &str = "a weak etag (`W/`) may stand for several versions of an item; send the strong one, without `W/`";
+const LATER: &str = "the etag is of a later format than this version of the library can read; upgrade it";
 
 impl Serialize for Etag {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -6,7 +6,9 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use dynamo_once::testing::{Embedded, Faults, Operation};
-use dynamo_once::{Condition, Error, ErrorKind, Etag, IntoKey, Item, Key, KeyType, Outcome, Schema, Store, Table};
+use dynamo_once::{
+    Condition, Error, ErrorKind, Etag, IntoKey, Item, Key, KeyType, Outcome, Path, Schema, Store, Table,
+};
 use serde::{Deserialize, Serialize, Serializer};
 
 type RawItem = HashMap<String, AttributeValue>;
@@ -165,6 +167,17 @@ async fn keys_that_are_empty_or_too_long_are_refused_by_every_verb() {
         assert_eq!(world.sent(), sent, "nothing is sent");
     }
     world.table.insert(&thing(&long[..2048])).send().await.expect("the longest key is fine");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_idempotency_key_is_refused() {
+    let world = World::<Thing>::new().await;
+    let sent = world.sent();
+    for key in [b"".as_slice(), "".as_ref()] {
+        let error = world.table.insert(&thing("a")).keyed(key).send().await.unwrap_err();
+        invalid(&error, &["idempotency key", "empty"]);
+    }
+    assert_eq!(world.sent(), sent, "nothing is sent");
 }
 
 #[derive(Debug, Serialize, Deserialize, Item)]
@@ -390,6 +403,12 @@ async fn an_update_with_nothing_in_it_or_one_path_twice_is_refused() {
     }
     let error = update().set(f.id, "b").send().await.unwrap_err();
     invalid(&error, &["`id`", "key attribute"]);
+    let error = update().set(f.count, 1).set(Path::<Thing, String>::new("id"), "b").send().await.unwrap_err();
+    invalid(&error, &["`id`", "key attribute"]);
+    for name in ["version", "_wb", "_w3", "_w3p", "_wk", "_wt"] {
+        let error = update().set(f.count, 1).remove(Path::<Thing, i64>::new(name)).send().await.unwrap_err();
+        invalid(&error, &[name, "the library's"]);
+    }
     for etag in ["9223372036854775807", "18446744073709551615-unmanaged"] {
         let etag: Etag = etag.parse().expect("is an etag");
         invalid(&update().add(f.count, 1).at(etag).send().await.unwrap_err(), &["version"]);
@@ -461,6 +480,26 @@ async fn stored_versions_and_logs_that_cannot_be_used() {
     }
 }
 
+/// It is a tombstone's, of an item that has a log: alone, it is no one knows what.
+#[tokio::test(start_paused = true)]
+async fn a_lone_tombstone_marker_is_left_alone() {
+    let world = World::<Thing>::new().await;
+    let item: RawItem = [("id".to_owned(), text("a")), ("_wt".to_owned(), text("mine"))].into();
+    world.put(item.clone()).await;
+    let f = Thing::FIELDS;
+    for (verb, error) in [
+        ("get", world.table.get("a").send().await.map(drop)),
+        ("insert", world.table.insert(&thing("a")).send().await.map(drop)),
+        ("upsert", world.table.upsert(&thing("a")).send().await.map(drop)),
+        ("update", world.table.update("a").add(f.count, 1).send().await.map(drop)),
+        ("modify", world.table.modify("a", |thing| thing.count = 1).send().await.map(drop)),
+        ("delete", world.table.delete("a").send().await.map(drop)),
+    ] {
+        malformed(&error.expect_err(verb), "_wt");
+        assert_eq!(world.stored("a").await.as_ref(), Some(&item), "{verb} changes nothing");
+    }
+}
+
 #[track_caller]
 fn malformed(error: &Error, attribute: &str) {
     assert_eq!(error.kind(), ErrorKind::Malformed, "{error:?}");
@@ -529,6 +568,46 @@ async fn a_stored_item_of_another_shape_comes_along_with_the_error() {
     }
 }
 
+#[derive(Debug, Serialize, Deserialize, Item)]
+struct Numbered {
+    #[item(partition_key)]
+    id: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize, Item)]
+struct Named {
+    #[item(partition_key)]
+    name: String,
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_table_that_is_there_with_another_key_is_not_created() {
+    let engine = Embedded::start().await;
+    let store = Store::new(engine.config().build());
+    let plain = store.table_named::<Thing>("plain");
+    let sorted = store.table_named::<Sorted>("sorted");
+    for _ in 0..2 {
+        plain.create_if_missing().await.expect("has this key");
+        sorted.create_if_missing().await.expect("has this key");
+    }
+    let keys = |error: Result<(), Error>| {
+        let error = error.expect_err("has another key");
+        assert_eq!((error.kind(), error.operation()), (ErrorKind::Invalid, "create_if_missing"), "{error:?}");
+        let text = error.to_string();
+        let (_, keys) = text.split_once("its key is ").expect("says so");
+        keys.split_once(';').expect("gives advice").0.to_owned()
+    };
+    let in_plain = "`id` (S), where that of the item type is";
+    let error = store.table_named::<Sorted>("plain").create_if_missing().await;
+    assert_eq!(keys(error), format!("{in_plain} `id` (S) and `at` (B)"));
+    let error = store.table_named::<Numbered>("plain").create_if_missing().await;
+    assert_eq!(keys(error), format!("{in_plain} `id` (N)"));
+    let error = store.table_named::<Named>("plain").create_if_missing().await;
+    assert_eq!(keys(error), format!("{in_plain} `name` (S)"));
+    let error = store.table_named::<Thing>("sorted").create_if_missing().await;
+    assert_eq!(keys(error), "`id` (S) and `at` (B), where that of the item type is `id` (S)");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_table_that_is_not_there() {
     let engine = Embedded::start().await;
@@ -546,33 +625,6 @@ async fn a_table_that_is_not_there() {
         assert_eq!((error.table(), error.attempts()), (Some("elsewhere"), 1));
         assert!(error.to_string().contains("elsewhere"), "{error}");
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn no_credentials_and_no_region() {
-    let world = World::<Thing>::new().await;
-    let faults = world.faults.clone();
-    let bare = || {
-        aws_sdk_dynamodb::Config::builder()
-            .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
-            .http_client(faults.clone())
-    };
-    let region = aws_sdk_dynamodb::config::Region::new("us-east-1");
-    let credentials = aws_sdk_dynamodb::config::Credentials::new("a", "b", None, None, "test");
-    let sent = world.sent();
-    for config in [bare().region(region).build(), bare().credentials_provider(credentials).build(), bare().build()] {
-        let table = Store::new(config).table_named::<Thing>("things");
-        for error in [
-            table.insert(&thing("a")).send().await.map(drop),
-            table.update("a").add(Thing::FIELDS.count, 1).send().await.map(drop),
-            table.get("a").send().await.map(drop),
-        ] {
-            let error = error.expect_err("can't be signed");
-            assert_eq!(error.kind(), ErrorKind::Credentials, "{error:?}");
-            assert!(!error.is_outcome_unknown());
-        }
-    }
-    assert_eq!(world.sent(), sent, "nothing is sent");
 }
 
 /// A key type that says one thing and does another can be written by hand.

@@ -124,11 +124,17 @@ async fn each_condition_holds_where_it_should() {
         (f.due.eq(5), false),
         (f.due.lt(5), false),
         (f.due.ne(Some(5)), true),
-        (f.nickname.exists(), true),
+        (f.nickname.exists(), false),
+        (f.nickname.not_exists(), true),
         (f.nickname.eq(None), true),
+        (f.nickname.ne(None), false),
+        (f.nickname.is_in([None, Some("al".to_owned())]), true),
+        (f.nickname.is_in([None::<String>]), true),
+        (f.text.exists(), true),
+        (f.due.is_in([5, 6]), false),
         (f.nickname.eq("al"), false),
         (f.nickname.begins_with("al"), false),
-        (f.nickname.attribute_type(AttributeType::Null), true),
+        (f.nickname.attribute_type(AttributeType::Null), false),
         (f.text.begins_with("he"), true),
         (f.text.begins_with("lo"), false),
         (f.digest.begins_with(vec![0xCA, 0xFE]), true),
@@ -263,4 +269,59 @@ async fn sets_that_are_stored_as_lists_cannot_be_united() {
         let error = error.expect_err("is refused");
         assert!(error.is_invalid() && error.to_string().contains("has to be stored as"), "{error:?}");
     }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, Item)]
+#[item(table = "renamed")]
+struct Renamed {
+    #[item(partition_key)]
+    id: String,
+    #[serde(default, alias = "hits")]
+    count: i64,
+    #[serde(default, alias = "rows", alias = "entries")]
+    lines: Vec<String>,
+    #[serde(default, alias = "labels", with = "serde_dynamo::string_set", skip_serializing_if = "HashSet::is_empty")]
+    tags: HashSet<String>,
+    #[serde(alias = "remark")]
+    note: Option<String>,
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_stored_under_an_older_name_is_removed_and_never_added_to() -> Result<(), Error> {
+    use aws_sdk_dynamodb::types::AttributeValue::{L, N, S};
+    let engine = Embedded::start().await;
+    let table = Store::new(engine.config().build()).table::<Renamed>();
+    table.create_if_missing().await?;
+    let old = [
+        ("id", S("a".into())),
+        ("hits", N("7".into())),
+        ("entries", L(vec![S("x".into())])),
+        ("remark", S("y".into())),
+    ];
+    let old = old.map(|(name, value)| (name.to_owned(), value)).into();
+    engine.client().put_item().table_name("renamed").set_item(Some(old)).send().await.expect("the engine takes it");
+    let found = table.get("a").send().await?.expect("is there");
+    assert_eq!((found.count, found.lines.len(), found.note.as_deref()), (7, 1, Some("y")));
+
+    let f = Renamed::FIELDS;
+    for (name, error) in [
+        ("count", table.update("a").add(f.count, 1).send().await),
+        ("lines", table.update("a").append(f.lines, vec!["z".into()]).send().await),
+        ("tags", table.update("a").union(f.tags, HashSet::from(["z".to_owned()])).send().await),
+        ("tags", table.update("a").difference(f.tags, HashSet::from(["z".to_owned()])).send().await),
+        ("count", table.upsert_newer(&found, f.count).send().await),
+    ] {
+        let error = error.expect_err("the stored one may have another name");
+        assert!(error.is_invalid() && error.attempts() == 0, "{error:?}");
+        assert!(error.to_string().contains(&format!("`{name}` may be stored")), "{error}");
+    }
+
+    let update = table.update("a").remove(f.lines).set(f.note, None).set(f.count, 8);
+    update.send().await?;
+    let get = engine.client().get_item().table_name("renamed").key("id", S("a".into())).consistent_read(true);
+    let stored = get.send().await.expect("the engine answers").item.expect("is there");
+    let mut names: Vec<_> = stored.keys().filter(|name| !name.starts_with("_w") && *name != "version").collect();
+    names.sort_unstable();
+    assert_eq!(names, ["count", "id"]);
+    Ok(())
 }

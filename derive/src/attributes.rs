@@ -14,6 +14,8 @@ pub(crate) struct Container {
     pub(crate) version_attribute: Option<LitStr>,
     pub(crate) tombstones: Option<Tombstones>,
     pub(crate) rename_all: Renames,
+    /// Absent fields are those of the struct's own default.
+    pub(crate) default: bool,
 }
 
 /// `tombstones(ttl = "..", days = ..)`.
@@ -34,8 +36,24 @@ pub(crate) struct Field {
     pub(crate) unread: bool,
     /// The function that serialises the field.
     pub(crate) serialize_with: Option<ExprPath>,
+    /// What the field is where its attribute is absent.
+    pub(crate) default: Absent,
+    /// Read by a function of its own, which isn't asked where the attribute is absent.
+    pub(crate) deserialize_with: bool,
     /// Not stored as one attribute of its own: skipped, or flattened.
     pub(crate) pathless: bool,
+}
+
+/// What serde makes of a field whose attribute is absent.
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Absent {
+    /// What its type, or the struct's default, says.
+    #[default]
+    Unsaid,
+    /// The type's default.
+    Default,
+    /// What a function of the user's says.
+    Own,
 }
 
 /// `rename` or `rename_all`, in both directions.
@@ -86,6 +104,7 @@ impl Container {
                     "an item is stored as its fields, which `{name}` changes; derive `Item` on a struct without it"
                 )));
             }
+            container.default |= meta.path.is_ident("default");
             skip(&meta)
         })?;
         Ok(container)
@@ -151,7 +170,12 @@ impl Field {
                 let module: LitStr = meta.value()?.parse()?;
                 let function = LitStr::new(&format!("{}::serialize", module.value()), module.span());
                 field.serialize_with = Some(function.parse()?);
+                field.deserialize_with = true;
             } else {
+                if meta.path.is_ident("default") {
+                    field.default = if meta.input.peek(Token![=]) { Absent::Own } else { Absent::Default };
+                }
+                field.deserialize_with |= meta.path.is_ident("deserialize_with");
                 if ["skip", "skip_serializing", "flatten"].iter().any(|name| meta.path.is_ident(name)) {
                     field.pathless = true;
                 }
@@ -161,6 +185,15 @@ impl Field {
             Ok(())
         })?;
         Ok(field)
+    }
+
+    /// Whether an `Option` is `None` where its attribute is absent.
+    pub(crate) fn absent_is_none(&self, container: &Container) -> bool {
+        match self.default {
+            Absent::Default => true,
+            Absent::Own => false,
+            Absent::Unsaid => !container.default && !self.deserialize_with,
+        }
     }
 
     /// The names of a field's attribute, as serde makes them.

@@ -18,6 +18,8 @@ struct Field<'a> {
     name: String,
     /// The other names that it is read from.
     aliases: Vec<String>,
+    /// Whether an `Option` is `None` where the attribute is absent.
+    absent_is_none: bool,
     attributes: attributes::Field,
 }
 
@@ -133,7 +135,10 @@ fn fields<'a>(input: &'a DeriveInput, container: &Container) -> Result<Vec<Field
                 let mut aliases = read;
                 aliases.retain(|alias| *alias != name);
                 let ty = without_self(field.ty.to_token_stream(), &input.ident);
-                fields.push(Field { ident, vis: &field.vis, ty, name, aliases, attributes });
+                // An `Option` in an `Option` with functions of its own is there to tell null from absent.
+                let tells_null = attributes.deserialize_with && options_in(ty.clone()) > 1;
+                let absent_is_none = attributes.absent_is_none(container) && !tells_null;
+                fields.push(Field { ident, vis: &field.vis, ty, name, aliases, absent_is_none, attributes });
             }
         }
     }
@@ -152,6 +157,16 @@ fn without_self(ty: TokenStream, item: &Ident) -> TokenStream {
         token => token,
     };
     ty.into_iter().map(replace).collect()
+}
+
+/// How often the type names `Option`.
+fn options_in(ty: TokenStream) -> usize {
+    let count = |token| match token {
+        TokenTree::Ident(ident) => usize::from(ident == "Option"),
+        TokenTree::Group(group) => options_in(group.stream()),
+        _ => 0,
+    };
+    ty.into_iter().map(count).sum()
 }
 
 /// The only field with a mark, if there is one.
@@ -302,7 +317,6 @@ fn paths(input: &DeriveInput, fields: &[Field<'_>]) -> TokenStream {
     });
     let values = fields.iter().map(|field| {
         let (ident, ty, name, aliases) = (field.ident, &field.ty, &field.name, aliases(field));
-        let is_key = field.attributes.partition_key.or(field.attributes.sort_key).map(|_| quote!(.key()));
         let path = match &field.attributes.serialize_with {
             None => quote!(::dynamo_once::Path::new(#name)),
             Some(serialize) => quote!(::dynamo_once::Path::with_encoder(#name, |value: &#ty| {
@@ -319,7 +333,14 @@ fn paths(input: &DeriveInput, fields: &[Field<'_>]) -> TokenStream {
                 ::dynamo_once::__private::encode(&__Encoded(value))
             })),
         };
-        quote!(#ident: #path #aliases #is_key)
+        let path = quote!(#path #aliases);
+        if !field.absent_is_none {
+            return quote!(#ident: #path);
+        }
+        quote!(#ident: {
+            use ::dynamo_once::__private::NoOption as _;
+            if ::dynamo_once::__private::FieldType::<#ty>::IS_OPTION { #path.optional() } else { #path }
+        })
     });
     let doc = format!("The typed paths of the fields of [`{item}`].");
     quote! {

@@ -15,7 +15,12 @@ use syn::{DeriveInput, parse_macro_input};
 /// TTL attribute.
 ///
 /// On a field: `#[item(partition_key)]` (one field, always), `#[item(sort_key)]` (one at most), and `#[item(version)]`, which
-/// shows the item's version in the field. Edits to it are ignored; its name is the version's attribute.
+/// shows the item's version in the field. Edits to it are ignored; its name is the version's attribute. It has no path in
+/// `FIELDS`, since no condition or update of yours may touch it: ask for a version by `at`.
+///
+/// An `Option` that is `None` is stored as an absent attribute, where it is read as `None` again: everywhere but under
+/// `#[serde(default = "..")]`, a `with` or `deserialize_with` without `#[serde(default)]`, and a default of the struct's that
+/// isn't `None`. In those it is stored as null, unless it has a `skip_serializing_if`.
 ///
 /// The names are as serde stores them: `rename`, `rename_all` and `alias` are honoured, and so are `with` and
 /// `serialize_with` in the values of conditions and updates. Skipped and flattened fields have no path.

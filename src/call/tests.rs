@@ -12,7 +12,8 @@ use aws_sdk_dynamodb::config::interceptors::{
     BeforeSerializationInterceptorContextMut, BeforeTransmitInterceptorContextMut,
 };
 use aws_sdk_dynamodb::config::{BehaviorVersion, ConfigBag, Credentials, Intercept, Region};
-use aws_sdk_dynamodb::error::BoxError;
+use aws_sdk_dynamodb::error::{BoxError, ProvideErrorMetadata as _, SdkError};
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
@@ -182,7 +183,10 @@ async fn the_sdk_error_is_kept_as_the_source() {
     let caller = Caller::new(&peer.config(), &RetryPolicy::new());
     let reply = caller.send(&mut Kind::Put.outgoing(&caller), &mut caller.begin()).await;
     let Reply::NotApplied { error, .. } = reply else { panic!("{reply}") };
-    assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("service error"));
+    let answer = error.source().expect("the answer");
+    assert_eq!(answer.to_string(), "ValidationException: no");
+    let sdk = answer.source().expect("the SDK's error").downcast_ref::<SdkError<PutItemError>>();
+    assert!(sdk.is_some_and(|sdk| sdk.code() == Some("ValidationException")));
     assert_eq!(error.to_string(), "rejected (ValidationException)");
 }
 

@@ -81,14 +81,14 @@ pub(crate) enum Comparator {
 const MAX_IN: usize = 100;
 
 impl<T, V> Path<T, V> {
-    /// The attribute is this value.
+    /// The attribute is this value. That it is `None` says the same as [`not_exists`](Path::not_exists).
     pub fn eq(self, value: impl IntoValue<V>) -> Condition<T> {
-        self.compare(Comparator::Eq, value)
+        self.equality(Comparator::Eq, value, Path::not_exists)
     }
 
-    /// The attribute is another value, or absent.
+    /// The attribute is another value, or absent. That it is not `None` says the same as [`exists`](Path::exists).
     pub fn ne(self, value: impl IntoValue<V>) -> Condition<T> {
-        self.compare(Comparator::Ne, value)
+        self.equality(Comparator::Ne, value, Path::exists)
     }
 
     /// The attribute is less than this value.
@@ -136,38 +136,49 @@ impl<T, V> Path<T, V> {
         Condition::new(bounds.map(|(low, high)| Node::Between(Operand::Path(self.raw()), low, high)))
     }
 
-    /// The attribute is one of these values: at least one, at most 100.
+    /// The attribute is one of these values: at least one, at most 100. A `None` among them stands for an absent attribute, or a
+    /// null.
     pub fn is_in<I>(self, values: impl IntoIterator<Item = I>) -> Condition<T>
     where
         I: IntoValue<V>,
     {
         let values: Result<Vec<_>, Error> = values.into_iter().map(|value| self.value(value)).collect();
-        Condition::new(values.and_then(|values| {
+        let values = values.and_then(|values| {
             if (1..=MAX_IN).contains(&values.len()) {
-                return Ok(Node::In(self.raw(), values));
+                return Ok(values);
             }
             let count = values.len();
             let name = self.name();
             Err(Error::invalid(format!(
                 "`{name}` is compared with {count} values at once; give 1 to {MAX_IN}, or join several conditions"
             )))
-        }))
+        });
+        let (nulls, values): (Vec<_>, Vec<_>) = match values {
+            Ok(values) => values.into_iter().partition(AttributeValue::is_null),
+            Err(error) => return Condition::new(Err(error)),
+        };
+        let one_of = |values| Condition::new(Ok(Node::In(self.raw(), values)));
+        match (nulls.is_empty(), values.is_empty()) {
+            (true, _) => one_of(values),
+            (false, true) => self.not_exists(),
+            (false, false) => one_of(values).or(self.not_exists()),
+        }
     }
 
-    /// There is such an attribute, whatever its value.
+    /// There is such an attribute, and it is not null, as an absent one may be stored by other programs.
     pub fn exists(self) -> Condition<T> {
-        Condition::new(Ok(Node::Exists(self.raw())))
+        Condition::new(Ok(Node::Exists(self.raw()))).and(self.attribute_type(AttributeType::Null).not())
     }
 
-    /// There is no such attribute.
+    /// There is no such attribute, or it is null, as an absent one may be stored by other programs.
     pub fn not_exists(self) -> Condition<T> {
-        Condition::new(Ok(Node::not_exists(self.raw())))
+        Condition::joined(3, Ok(Node::absent(self.raw())))
     }
 
-    /// The attribute is stored as this type.
+    /// The attribute is stored as this type. `None` is not stored, where the type reads an absent attribute as it;
+    /// [`Null`](AttributeType::Null) is what a `()` is, or what another program stored.
     pub fn attribute_type(self, expected: AttributeType) -> Condition<T> {
-        let code = AttributeValue::S(expected.code().to_owned());
-        Condition::new(Ok(Node::Function("attribute_type", self.raw(), code)))
+        Condition::new(Ok(Node::attribute_type(self.raw(), expected)))
     }
 
     /// The string, or the binary value, begins with this one.
@@ -197,9 +208,16 @@ impl<T, V> Path<T, V> {
         Size { path: self }
     }
 
-    fn compare(self, comparator: Comparator, value: impl IntoValue<V>) -> Condition<T> {
-        let value = self.value(value);
-        Condition::new(value.map(|value| Node::Compare(Operand::Path(self.raw()), comparator, value)))
+    fn equality(
+        self,
+        comparator: Comparator,
+        value: impl IntoValue<V>,
+        of_null: fn(Self) -> Condition<T>,
+    ) -> Condition<T> {
+        match self.value(value) {
+            Ok(AttributeValue::Null(_)) => of_null(self),
+            value => Condition::new(value.map(|value| Node::Compare(Operand::Path(self.raw()), comparator, value))),
+        }
     }
 
     fn order(self, comparator: Comparator, value: impl IntoValue<V>) -> Condition<T> {
@@ -299,6 +317,15 @@ impl Node {
 
     pub(crate) fn not_exists(path: RawPath) -> Self {
         Self::NotExists(path)
+    }
+
+    /// Not there, or null: what reads as `None`.
+    pub(crate) fn absent(path: RawPath) -> Self {
+        Self::not_exists(path.clone()).or(Self::attribute_type(path, AttributeType::Null))
+    }
+
+    fn attribute_type(path: RawPath, expected: AttributeType) -> Self {
+        Self::Function("attribute_type", path, AttributeValue::S(expected.code().to_owned()))
     }
 
     pub(crate) fn equal(path: RawPath, value: AttributeValue) -> Self {

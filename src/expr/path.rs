@@ -12,12 +12,13 @@ use crate::expr::value;
 
 /// The path to an attribute of the item type `T`, whose field is a `V`.
 ///
-/// `#[derive(Item)]` makes one for each field, in `T::FIELDS`. Conditions are built from it
-/// (`f.balance.ge(10)`); updates name it (`.add(f.balance, 10)`).
+/// `#[derive(Item)]` makes one for each field but the one that shows the version, in `T::FIELDS`. Conditions are built from it
+/// (`f.balance.ge(10)`); updates name it (`.add(f.balance, 10)`). An [`Item`](crate::Item) written by hand makes its own by
+/// [`Path::new`].
 pub struct Path<T, V> {
     name: &'static str,
     aliases: &'static [&'static str],
-    is_key: bool,
+    is_optional: bool,
     encode: fn(&V) -> Result<AttributeValue, Error>,
     of: PhantomData<fn() -> T>,
 }
@@ -34,36 +35,37 @@ pub(crate) enum Segment {
 }
 
 impl<T, V> Path<T, V> {
-    /// The attribute with this name, whose values serialise as they are.
-    #[doc(hidden)]
+    /// The attribute with this name, whose values are stored as they serialise. For items written by hand: the name and the type
+    /// have to be those that the item's own `Serialize` stores, which nothing checks.
+    ///
+    /// [`Item`](crate::Item) has an example.
     #[must_use]
     pub const fn new(name: &'static str) -> Self
     where
         V: Serialize,
     {
-        Self { name, aliases: &[], is_key: false, encode: value::encode::<V>, of: PhantomData }
+        Self { name, aliases: &[], is_optional: false, encode: value::encode::<V>, of: PhantomData }
     }
 
     /// The attribute with this name, whose values serialise by a function of the field's own.
     #[doc(hidden)]
     #[must_use]
     pub const fn with_encoder(name: &'static str, encode: fn(&V) -> Result<AttributeValue, Error>) -> Self {
-        Self { name, aliases: &[], is_key: false, encode, of: PhantomData }
+        Self { name, aliases: &[], is_optional: false, encode, of: PhantomData }
     }
 
-    /// Other names under which the attribute may be stored.
-    #[doc(hidden)]
+    /// Names others under which the item's `Deserialize` reads the attribute too. Setting or removing it removes those.
     #[must_use]
     pub const fn aliases(mut self, aliases: &'static [&'static str]) -> Self {
         self.aliases = aliases;
         self
     }
 
-    /// Marks an attribute of the key, which can't be updated.
-    #[doc(hidden)]
+    /// Says that the item's `Deserialize` reads an absent attribute as `None`, so that setting `None` removes it. Without this,
+    /// null is stored.
     #[must_use]
-    pub const fn key(mut self) -> Self {
-        self.is_key = true;
+    pub const fn optional(mut self) -> Self {
+        self.is_optional = true;
         self
     }
 
@@ -77,8 +79,8 @@ impl<T, V> Path<T, V> {
         self.aliases
     }
 
-    pub(crate) fn is_key(&self) -> bool {
-        self.is_key
+    pub(crate) fn is_optional(&self) -> bool {
+        self.is_optional
     }
 
     pub(crate) fn encode(&self, value: &V) -> Result<AttributeValue, Error> {

@@ -59,6 +59,38 @@ impl Rendering {
     }
 
     pub(crate) fn condition(&mut self, node: &Node) -> String {
+        match node {
+            Node::And(..) => self.joined(node, " AND ", |node| match node {
+                Node::And(one, other) => Some((one, other)),
+                _ => None,
+            }),
+            Node::Or(..) => self.joined(node, " OR ", |node| match node {
+                Node::Or(one, other) => Some((one, other)),
+                _ => None,
+            }),
+            Node::Not(node) => {
+                self.operators += 1;
+                ["(NOT ", &self.condition(node), ")"].concat()
+            }
+            leaf => self.leaf(leaf),
+        }
+    }
+
+    /// What one operator joins, side by side: conditions grow by one at a time, and a level of parentheses for each would be long,
+    /// and deep for whoever parses them.
+    fn joined(&mut self, node: &Node, operator: &str, parts: fn(&Node) -> Option<(&Node, &Node)>) -> String {
+        let (mut operands, mut first) = (Vec::new(), node);
+        while let Some((one, other)) = parts(first) {
+            operands.push(other);
+            first = one;
+        }
+        self.operators += operands.len();
+        let mut texts = vec![self.condition(first)];
+        texts.extend(operands.into_iter().rev().map(|operand| self.condition(operand)));
+        format!("({})", texts.join(operator))
+    }
+
+    fn leaf(&mut self, node: &Node) -> String {
         self.operators += 1;
         match node {
             Node::Compare(operand, comparator, value) => {
@@ -80,9 +112,7 @@ impl Rendering {
                 let path = self.path(path);
                 format!("{function}({path}, {})", self.value(operand.clone()))
             }
-            Node::And(one, other) => format!("({} AND {})", self.condition(one), self.condition(other)),
-            Node::Or(one, other) => format!("({} OR {})", self.condition(one), self.condition(other)),
-            Node::Not(node) => format!("(NOT {})", self.condition(node)),
+            Node::And(..) | Node::Or(..) | Node::Not(_) => self.condition(node),
         }
     }
 

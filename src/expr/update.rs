@@ -38,7 +38,13 @@ impl Changes {
 
     pub(crate) fn set<T, V>(&mut self, path: Path<T, V>, value: impl IntoValue<V>) {
         let value = path.encode(&value.into_value());
-        self.change(path, value.map(Action::Set));
+        self.change(
+            path,
+            value.map(|value| match value {
+                AttributeValue::Null(_) if path.is_optional() => Action::Remove,
+                value => Action::Set(value),
+            }),
+        );
     }
 
     pub(crate) fn add<T, V>(&mut self, path: Path<T, V>, delta: impl Delta<V>) {
@@ -160,11 +166,6 @@ impl Changes {
 
     fn try_change<T, V>(&mut self, path: Path<T, V>, action: Result<Action, Error>) -> Result<(), Error> {
         let (name, raw) = (path.name(), path.raw());
-        if path.is_key() {
-            return Err(Error::invalid(format!(
-                "`{name}` is a key attribute, which no update can change; insert the item under its new key"
-            )));
-        }
         let action = action?;
         if let Some(value) = action.value() {
             crate::value::check(name, value)?;

@@ -52,7 +52,7 @@ use crate::written::Written;
 /// let found = accounts.get("acc-1").send().await?.expect("is there");
 /// accounts.update("acc-1").add(Account::FIELDS.balance, 1).send().await?;
 ///
-/// let refused = accounts.delete("acc-1").at(found.etag()).send().await.unwrap_err();
+/// let refused = accounts.delete("acc-1").at(&found).send().await.unwrap_err();
 /// assert!(refused.is_version_conflict());
 ///
 /// accounts.delete("acc-1").send().await?;
@@ -72,7 +72,8 @@ impl<T: Item> Delete<T> {
         Self { table, key, at: None }
     }
 
-    /// Requires that the item is still the one with this [`Etag`]. A bare version number works too, and is weaker.
+    /// Requires that the item is still the one with this [`Etag`], or the one of this [`Versioned`](crate::Versioned). A bare
+    /// version number works too, and is weaker; so is the etag of an item that only other programs have written.
     #[doc(alias = "if_match")]
     pub fn at(mut self, etag: impl Into<Etag>) -> Self {
         self.at = Some(etag.into());
@@ -119,7 +120,8 @@ impl<T: Item> Delete<T> {
                     .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
                 Ok(request.into())
             })
-            .await?;
+            .await
+            .map_err(|error| error.at(self.at))?;
         Ok(Written::deleted(settled))
     }
 }

@@ -79,7 +79,8 @@ impl<T: Item> Insert<T> {
     /// Names what this insert stands for (an event's id, a request's idempotency key), so that it is recognised when
     /// another process repeats it, for as long as the item isn't deleted.
     ///
-    /// Every repetition has to have the same content, or it is refused as [`KeyReused`](ErrorKind::KeyReused).
+    /// Every repetition has to have the same content, or it is refused as [`KeyReused`](ErrorKind::KeyReused). An empty key is
+    /// [`Invalid`](ErrorKind::Invalid): a missing one would otherwise pass for one that was given.
     #[doc(alias = "idempotency_key")]
     pub fn keyed(mut self, key: impl AsRef<[u8]>) -> Self {
         self.key = Some(key.as_ref().to_vec());
@@ -112,6 +113,9 @@ impl<T: Item> Insert<T> {
         const OPERATION: &str = "insert";
         let core = self.table.core();
         let item = self.item.map_err(|error| error.with_operation(OPERATION, core.name()))?;
+        if self.key.as_ref().is_some_and(Vec::is_empty) {
+            return Err(Error::invalid(EMPTY_KEY).with_operation(OPERATION, core.name()));
+        }
         let key = core.key_of(&item);
         let keyed = self.key.map(|idempotency_key| KeyStamp {
             key: fingerprint::key(core.name(), &key, &idempotency_key),
@@ -152,6 +156,10 @@ impl<T: Item> Insert<T> {
         Ok(Written::new(settled, core.format()))
     }
 }
+
+/// A caller who has no key mustn't get the guarantee of one.
+const EMPTY_KEY: &str = "the idempotency key is empty; give the id of the event or request that the insert stands for, or leave \
+                         `keyed` out";
 
 impl<T> fmt::Debug for Insert<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

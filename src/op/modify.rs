@@ -18,7 +18,7 @@ use crate::written::Written;
 ///
 /// The change may be made several times, each time on the item as it then stands, so that it should depend on nothing else
 /// and do nothing else. It returns nothing, or `Result<(), BoxError>` whose error leaves the item as it is and ends the call as
-/// [`Declined`](ErrorKind::Declined).
+/// [`Declined`](ErrorKind::Declined): `BoxError` is the boxed error into which `?` turns any other.
 ///
 /// # Idempotency
 ///
@@ -64,6 +64,40 @@ use crate::written::Written;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// An error type of one's own goes through `?` or `into`, and comes back as the source:
+///
+/// ```
+/// # use dynamo_once::{Item, Store, testing::Embedded};
+/// # #[derive(serde::Serialize, serde::Deserialize, Item)]
+/// # #[item(table = "accounts")]
+/// # struct Account { #[item(partition_key)] id: String, balance: i64 }
+/// #[derive(Debug)]
+/// struct Overdrawn {
+///     by: i64,
+/// }
+/// # impl std::fmt::Display for Overdrawn {
+/// #     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { write!(f, "overdrawn by {}", self.by) }
+/// # }
+/// # impl std::error::Error for Overdrawn {}
+///
+/// fn withdraw(account: &mut Account, amount: i64) -> Result<(), Overdrawn> {
+///     account.balance -= amount;
+///     if account.balance < 0 { Err(Overdrawn { by: -account.balance }) } else { Ok(()) }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let engine = Embedded::start().await;
+/// # let accounts = Store::new(engine.config().build()).table::<Account>();
+/// # accounts.create_if_missing().await?;
+/// # accounts.insert(&Account { id: "acc-1".into(), balance: 15 }).send().await?;
+/// let declined = accounts.modify("acc-1", |account| Ok(withdraw(account, 20)?)).send().await.unwrap_err();
+/// let reason = std::error::Error::source(&declined).and_then(|reason| reason.downcast_ref::<Overdrawn>());
+/// assert_eq!(reason.expect("is the source").by, 5);
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "nothing is written until `send`"]
 pub struct Modify<T: Item, F> {
     table: Table<T>,
@@ -72,9 +106,12 @@ pub struct Modify<T: Item, F> {
 }
 
 /// What the change of a [`Modify`] may return: nothing, or `Result<(), BoxError>` to be able to decline.
+///
+/// One type of error only, since `Ok(())` says nothing of any other: with several to choose from, each closure would have to
+/// name its own.
 #[diagnostic::on_unimplemented(
     message = "the change returns `{Self}`, which says neither \"write it\" nor \"leave it\"",
-    note = "return nothing, or `Result<(), BoxError>`"
+    note = "return nothing, or `Result<(), BoxError>`: `Ok(change(item)?)` makes one of a `Result` with another error"
 )]
 pub trait Decision {
     /// Whether the changed item is to be written.

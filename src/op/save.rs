@@ -20,6 +20,10 @@ use crate::written::Written;
 /// Only the differences are written, those in nested maps at their own paths, so that attributes which the type doesn't know
 /// survive. Where nothing was changed, nothing is sent ([`Unchanged`](crate::Outcome::Unchanged)).
 ///
+/// Whole top-level attributes are written where the paths of the differences would make an expression that DynamoDB doesn't take
+/// (4 KB, 300 operators), or where an entry of a map is stored under a serde alias. What is nested in such an attribute and the
+/// type doesn't know is lost then: a `#[serde(flatten)]` map in the nested struct keeps it.
+///
 /// # Idempotency
 ///
 /// One `UpdateItem` under the version and the birth that were read. Where its reply is lost, the same request is sent again,
@@ -137,7 +141,7 @@ impl<T: Item> Save<T> {
             })
             .await
             // That an attribute isn't as it was read is a conflict too.
-            .map_err(|error| error.of_kind(ErrorKind::ConditionFailed, ErrorKind::VersionConflict))?;
+            .map_err(|error| error.of_kind(ErrorKind::ConditionFailed, ErrorKind::VersionConflict).at(self.etag))?;
         Ok(Written::new(settled, core.format()))
     }
 }

@@ -6,13 +6,13 @@ use aws_sdk_dynamodb::types::ReturnValue;
 
 use crate::error::Error;
 use crate::expr::{Changes, Condition, Delta, Elements, IntoValue, Path};
-use crate::item::{Item, RawItem, encode};
+use crate::item::{Item, RawItem, encode, is_reserved};
 use crate::key::key_attributes;
 use crate::op::stamped;
 use crate::pending::PendingToken;
 use crate::protocol::guard::{Expect, Guard};
 use crate::settle::Write;
-use crate::table::Table;
+use crate::table::{Core, Table};
 use crate::versioned::Etag;
 use crate::written::Written;
 
@@ -78,7 +78,8 @@ impl<T: Item> Update<T> {
         Self { table, key, changes: Changes::new(), condition: None, at: None, otherwise: None, token: None }
     }
 
-    /// Sets an attribute.
+    /// Sets an attribute. Set to `None` it is removed, where the type reads an absent attribute as `None`: all do but those with
+    /// a default of their own.
     pub fn set<V>(mut self, path: Path<T, V>, value: impl IntoValue<V>) -> Self {
         self.changes.set(path, value);
         self
@@ -86,8 +87,8 @@ impl<T: Item> Update<T> {
 
     /// Adds to a number; an absent one counts from 0. A negative number is taken away.
     ///
-    /// An `Option` that is stored as null, as `None` is without `skip_serializing_if`, is not absent: DynamoDB adds nothing to a
-    /// null, appends nothing to it, and rejects the update.
+    /// `None` is stored as an absent attribute. A null that another program stored is not absent: DynamoDB adds and appends
+    /// nothing to it, and rejects the update.
     pub fn add<V>(mut self, path: Path<T, V>, delta: impl Delta<V>) -> Self {
         self.changes.add(path, delta);
         self
@@ -135,7 +136,8 @@ impl<T: Item> Update<T> {
         self
     }
 
-    /// Requires that the item is still the one with this [`Etag`]. A bare version number works too, and is weaker.
+    /// Requires that the item is still the one with this [`Etag`], or the one of this [`Versioned`](crate::Versioned). A bare
+    /// version number works too, and is weaker; so is the etag of an item that only other programs have written.
     #[doc(alias = "if_match")]
     pub fn at(mut self, etag: impl Into<Etag>) -> Self {
         self.at = Some(etag.into());
@@ -196,6 +198,7 @@ impl<T: Item> Update<T> {
         if changes.is_empty() {
             return Err(of(Error::invalid("the update changes nothing; set, add, remove or append something")));
         }
+        changes.top_level_names().into_iter().try_for_each(|name| changeable(core, name)).map_err(of)?;
         let condition = self.condition.map(Condition::into_node).transpose().map_err(of)?;
         let otherwise = self.otherwise.transpose().map_err(of)?;
         if otherwise.as_ref().is_some_and(|item| core.key_of(item) != key) {
@@ -229,9 +232,23 @@ impl<T: Item> Update<T> {
                 }
                 _ => stamped::update(core, &key, attempt, changes.clone(), condition.as_ref(), ReturnValue::AllNew),
             })
-            .await?;
+            .await
+            .map_err(|error| error.at(self.at))?;
         Ok(Written::new(settled, core.format()))
     }
+}
+
+/// Neither the key nor the stamp is an update's to change. A path written by hand can name either.
+fn changeable(core: &Core, name: &str) -> Result<(), Error> {
+    if core.schema().key_names().any(|key| key == name) {
+        return Err(Error::invalid(format!(
+            "`{name}` is a key attribute, which no update can change; insert the item under its new key"
+        )));
+    }
+    if is_reserved(name, core.format().version, &core.format().stamp.prefix) {
+        return Err(Error::invalid(format!("the attribute `{name}` is the library's to write; change another")));
+    }
+    Ok(())
 }
 
 impl<T: Item> fmt::Debug for Update<T> {

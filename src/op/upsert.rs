@@ -16,7 +16,7 @@ use crate::written::Written;
 
 /// Writes an item, whether or not its key has one; see [`Table::upsert`].
 ///
-/// Where the key has an item, the attributes that the type knows are set or, where they are absent from the new one,
+/// Where the key has an item, the attributes that the type knows are set or, where they are absent from the new one or `None`,
 /// removed. Attributes that the type doesn't know survive.
 ///
 /// # Idempotency
@@ -133,15 +133,15 @@ impl<T: Item> Upsert<T> {
     }
 }
 
-/// That the stored field is absent or smaller than the item's own.
+/// That the stored field is absent, null, or smaller than the item's own.
 fn newer(field: &'static str, item: &RawItem) -> Result<Node, Error> {
-    let Some(value) = item.get(field) else {
+    let Some(value) = item.get(field).filter(|value| !value.is_null()) else {
         return Err(Error::invalid(format!(
             "the item has no `{field}`, by which `upsert_newer` tells the newer one; give it a value"
         )));
     };
     let path = RawPath::from(field);
-    Ok(Node::not_exists(path.clone()).or(Node::less_than(path, value.clone())))
+    Ok(Node::absent(path.clone()).or(Node::less_than(path, value.clone())))
 }
 
 impl<T> fmt::Debug for Upsert<T> {

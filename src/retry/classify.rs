@@ -20,7 +20,7 @@ use aws_smithy_types::date_time::Format;
 
 use super::Why;
 use crate::call::{RawItem, Reply};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, of_request};
 
 /// How far an attempt came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,7 +89,7 @@ pub(crate) fn classify<E: OperationError>(
         SdkError::ServiceError(_) | SdkError::ResponseError(_) => unanswered(ErrorKind::Service, error),
         _ if progress < Progress::Departed => unsent(error, progress),
         SdkError::DispatchFailure(_) if is_connect(&error) => {
-            Reply::NotApplied { error: failure(ErrorKind::Unreachable, error), again: Some(Why::Transport) }
+            Reply::NotApplied { error: of_request(ErrorKind::Unreachable, error), again: Some(Why::Transport) }
         }
         SdkError::DispatchFailure(ref failure) if !failure.is_timeout() => unanswered(ErrorKind::Unreachable, error),
         _ => unanswered(ErrorKind::Timeout, error),
@@ -146,7 +146,7 @@ fn refused<E: OperationError>(error: SdkError<E, HttpResponse>, now: SystemTime)
         _ => (ErrorKind::Rejected, None),
     };
     let again = again.or_else(|| is_skewed(&error, now).then_some(Why::Transport));
-    Reply::NotApplied { error: failure(kind, error), again }
+    Reply::NotApplied { error: of_request(kind, error), again }
 }
 
 /// Whether a refusal may come from this machine's clock. The SDK has then learned the service's time from the answer, and
@@ -179,7 +179,7 @@ fn unsent<E: OperationError>(error: SdkError<E, HttpResponse>, progress: Progres
         (SdkError::DispatchFailure(_), Progress::Identifying) => (ErrorKind::Credentials, None),
         _ => (ErrorKind::Invalid, None),
     };
-    Reply::NotApplied { error: failure(kind, error), again }
+    Reply::NotApplied { error: of_request(kind, error), again }
 }
 
 /// Whether the failure was in making the connection, so that nothing went over it.
@@ -191,16 +191,7 @@ fn is_connect(error: &(dyn StdError + 'static)) -> bool {
 }
 
 fn unanswered<E: OperationError>(kind: ErrorKind, error: SdkError<E, HttpResponse>) -> Reply {
-    Reply::Unanswered { error: failure(kind, error) }
-}
-
-fn failure<E: OperationError>(kind: ErrorKind, error: SdkError<E, HttpResponse>) -> Error {
-    let failure = Error::of(kind);
-    match error.code() {
-        Some(code) => failure.with_code(code),
-        None => failure,
-    }
-    .with_source(error)
+    Reply::Unanswered { error: of_request(kind, error) }
 }
 
 macro_rules! conditional_write_errors {
