@@ -26,6 +26,9 @@ pub(crate) struct LaneNames {
     pub(crate) older: String,
 }
 
+/// What the attributes of the stamp begin with, unless the store says otherwise.
+pub(crate) const STAMP_PREFIX: &str = "_w";
+
 /// A birth id that begins with this byte belongs to a later format, and so does no id of this one.
 const LATER_FORMAT: u8 = 0xFF;
 

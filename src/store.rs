@@ -14,7 +14,7 @@ use crate::lanes::Lanes;
 use crate::protocol::log::WriteId;
 use crate::protocol::rules::LANES;
 use crate::retry::RetryPolicy;
-use crate::stamp::{StampNames, WriteIds};
+use crate::stamp::{STAMP_PREFIX, StampNames, WriteIds};
 use crate::table::Table;
 
 /// DynamoDB, as seen by one program: its client, its retry policy, and its table names.
@@ -51,8 +51,6 @@ enum TableNames {
     Prefix(String),
     Resolver(Arc<dyn Fn(&str) -> String + Send + Sync>),
 }
-
-const STAMP_PREFIX: &str = "_w";
 
 impl Store {
     /// A store on the given configuration: an `aws_config::SdkConfig` by reference, or a finished

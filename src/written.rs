@@ -95,9 +95,9 @@ impl<T: Item> Written<T> {
     /// is in the table all the same.
     pub fn item(&self) -> Result<Option<Versioned<T>>, Error> {
         match &self.item {
-            Some((item, format)) => {
-                format.decode(item.clone()).map_err(|error| error.of_kind(ErrorKind::Malformed, ErrorKind::Decode))
-            }
+            Some((item, format)) => format
+                .decode(item.clone())
+                .map_err(|error| if error.is_malformed() { error.with_kind(ErrorKind::Decode) } else { error }),
             None => Ok(None),
         }
     }

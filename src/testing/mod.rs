@@ -5,8 +5,9 @@
 //! | [`Faults`] | an HTTP client that wraps yours and lets requests fail, by script or at random | `test-util` |
 //! | [`Scripted`] | an HTTP client without a table, whose answers are written down beforehand | `test-util` |
 //! | `Embedded` | a DynamoDB engine in this process | `embedded`, which includes the other |
+//! | [`mock`] | errors and results of the verbs, for doubles of your own | `test-util` |
 //!
-//! They work with any client of `aws-sdk-dynamodb`; nothing here knows the rest of this crate. Time passes through the
+//! The clients work with any client of `aws-sdk-dynamodb`, and know nothing of the rest of this crate. Time passes through the
 //! client's own sleep, so a test under tokio's paused clock (`start_paused = true`) sits through no timeout or backoff.
 //!
 //! # Your code against a lost reply, in ten lines
@@ -71,6 +72,7 @@ mod fault;
 mod faults;
 mod json;
 mod log;
+pub mod mock;
 mod operation;
 mod reply;
 mod request;
