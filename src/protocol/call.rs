@@ -168,7 +168,8 @@ impl Call {
             Verdict::Refused(refusal) => self.end(Outcome::Refused(refusal), seen),
             Verdict::Again { .. } if self.frozen && in_force(Rule::FrozenFinish) => self.end(Outcome::NotApplied, seen),
             Verdict::Again { guard, above } => {
-                let adopting = matches!(guard, Guard::Adopt { .. }) && guard != self.guard;
+                let adopting =
+                    matches!(guard, Guard::Adopt { .. }) && guard != self.guard && in_force(Rule::AdoptAfresh);
                 self.guard = guard;
                 self.birth = seen.and_then(Seen::log).map(|log| log.birth).or(self.birth);
                 // An item is adopted under an id that is new now, so that an id from before a foreign write stays below.

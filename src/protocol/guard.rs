@@ -101,7 +101,8 @@ impl Guard {
         let Some(log) = seen.log() else {
             return match self {
                 Self::Adopt { version } => {
-                    seen.history == History::Foreign && seen.version == version.map_or(Version::Absent, Version::Number)
+                    let as_seen = seen.version == version.map_or(Version::Absent, Version::Number);
+                    seen.history == History::Foreign && (as_seen || !in_force(Rule::AdoptAsSeen))
                 }
                 _ => false,
             };
@@ -136,9 +137,9 @@ impl Guard {
 }
 
 fn born_before(log: &Log, id: WriteId) -> bool {
-    !in_force(Rule::BirthClause) || log.birth < id
+    !in_force(Rule::BornBefore) || log.birth < id
 }
 
 fn of_birth(log: &Log, birth: WriteId) -> bool {
-    !in_force(Rule::BirthClause) || log.birth == birth
+    !in_force(Rule::OfBirth) || log.birth == birth
 }

@@ -65,12 +65,14 @@ pub(crate) fn judge(call: &Call, seen: Option<&Seen>) -> Verdict {
             return if ours == theirs { Verdict::Replayed } else { Verdict::Refused(Refusal::KeyReused) };
         }
         if suspicious {
-            let reborn = log.birth > call.id || call.birth.is_some_and(|birth| birth != log.birth);
-            if (reborn && in_force(Rule::Reborn)) || (lane.may_have_lost(call.id) && in_force(Rule::OlderEntry)) {
+            let born_later = log.birth > call.id && in_force(Rule::BornLater);
+            let reborn = call.birth.is_some_and(|birth| birth != log.birth) && in_force(Rule::Reborn);
+            let lost = lane.may_have_lost(call.id) && in_force(Rule::OlderEntry);
+            if born_later || reborn || lost {
                 return Verdict::Unknown;
             }
         }
-    } else if suspicious && in_force(Rule::Reborn) {
+    } else if suspicious && in_force(Rule::LogGone) {
         return Verdict::Unknown;
     }
 

@@ -14,10 +14,20 @@ pub enum Rule {
     LaneOrder = 1,
     /// A suspicious id below the older entry of a full lane may have been pushed out of it.
     OlderEntry,
-    /// An attempt requires that the item was born before its call.
-    BirthClause,
-    /// A suspicious call on a reborn item, or one whose log is gone, proves nothing.
+    /// An attempt that knows no birth requires that the item was born before its call.
+    BornBefore,
+    /// An attempt that knows the birth requires it.
+    OfBirth,
+    /// An item without a log is adopted at the version as seen.
+    AdoptAsSeen,
+    /// An item without a log is adopted under a fresh id.
+    AdoptAfresh,
+    /// A suspicious call on an item that was born after it proves nothing.
+    BornLater,
+    /// A suspicious call on an item of another birth than the one it knows proves nothing.
     Reborn,
+    /// A suspicious call on an item without a log proves nothing.
+    LogGone,
     /// A suspicious call is fenced before it is refused.
     Fence,
     /// The item as it was before the fence is judged again.
@@ -30,11 +40,16 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 13] = [
         Self::LaneOrder,
         Self::OlderEntry,
-        Self::BirthClause,
+        Self::BornBefore,
+        Self::OfBirth,
+        Self::AdoptAsSeen,
+        Self::AdoptAfresh,
+        Self::BornLater,
         Self::Reborn,
+        Self::LogGone,
         Self::Fence,
         Self::PreImage,
         Self::Suspicion,

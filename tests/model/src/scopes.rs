@@ -71,7 +71,9 @@ const VERBS: [Verb; 12] = [
 ];
 /// One of each kind, for searches that grow fast.
 const CORE: [Verb; 4] = [INSERT, UPSERT, UPDATE_IF, DELETE];
-const STARTS: [Start; 4] = [Start::Nothing, Start::Item, Start::Foreign, Start::Tombstone];
+/// Those that a vanished or overwritten log concerns: by the birth, by the version, by nothing.
+const LOGLESS: [Verb; 5] = [INSERT, UPSERT, UPDATE, SAVE, UPDATE_AT];
+const STARTS: [Start; 5] = [Start::Nothing, Start::Item, Start::Foreign, Start::ForeignVersion, Start::Tombstone];
 
 /// Runs a scope, with one rule taken away or with all of them, and stops at a violation.
 #[must_use]
@@ -140,6 +142,9 @@ fn searches(scope: Scope) -> Vec<Search> {
     }
     match scope {
         Scope::Small => {
+            for weather in [FOREIGN, EXPIRING] {
+                all.extend(with(&pairs(&LOGLESS, [0, 1]), weather, &[Clocks::Agree]));
+            }
             all.extend(with(&pairs(&VERBS, [0, 0]), CALM, &[Clocks::Agree, SKEWED[0]]));
         }
         Scope::Large => {

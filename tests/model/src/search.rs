@@ -1,6 +1,5 @@
 //! The search: calls, a table, and a network that loses, delays and repeats.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use stateright::{Model, Property};
@@ -48,7 +47,10 @@ pub(crate) enum Does {
 pub(crate) enum Start {
     Nothing,
     Item,
+    /// An item of another program's, without a version.
     Foreign,
+    /// The same, with one: another program counts it up.
+    ForeignVersion,
     Tombstone,
 }
 
@@ -85,7 +87,8 @@ pub(crate) struct State {
     row: Option<Row>,
     runs: Vec<Run>,
     /// Requests that their callers have given up, and that may still arrive.
-    late: BTreeSet<(usize, Attempt)>,
+    /// In order, as often as each may arrive.
+    late: Vec<Request>,
     facts: Vec<Facts>,
     newest_id: u128,
     foreign_puts: u8,
@@ -96,6 +99,14 @@ pub(crate) struct State {
     broken: Option<&'static str>,
 }
 
+/// A request, of a call that last heard of the item when other programs had put it so often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Request {
+    op: usize,
+    attempt: Attempt,
+    puts: u8,
+}
+
 /// One process that works on a call: the first, or one that takes up its unknown outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Run {
@@ -104,6 +115,8 @@ struct Run {
     sent: u8,
     /// Whether the last attempt got an answer from the table.
     answered: bool,
+    /// How often other programs had put the item when this process last heard of it.
+    puts: u8,
     /// The last attempt of the call's own, fences aside.
     last: Option<Attempt>,
 }
@@ -121,10 +134,18 @@ enum Phase {
 struct Facts {
     effects: u8,
     made: Option<u64>,
-    /// The item vanished, log and all, while this call was about.
+    /// The call's effect, or a fence of it, is in the item's log.
+    logged: bool,
+    /// It wrote an item that had no log, and so no birth to go by.
+    adopted: bool,
+    /// The greatest id that it has in a log, or had when another program overwrote it.
+    newest: Option<WriteId>,
+    /// That log vanished, which the promise concedes (3.10).
     conceded: bool,
     /// The item was deleted or vanished, which ends the promise of a keyed insert.
     deleted: bool,
+    /// A bit for each call that had ended before this one began.
+    after: u8,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -136,7 +157,8 @@ pub(crate) enum Action {
     AnswerTwice(usize),
     /// It arrives, and the answer is lost.
     LoseReply(usize),
-    /// The caller gives the attempt up; the request may arrive later, or never.
+    /// The caller gives the attempt up; the request may arrive later, or never. If it does after a re-send, the network has as
+    /// good as repeated it.
     GiveUp(usize),
     /// An error that ends the call is the answer.
     Reject(usize),
@@ -145,7 +167,10 @@ pub(crate) enum Action {
     Arrive(usize),
     Finish(usize),
     Abort(usize),
-    ForeignPut,
+    /// Another program's put, with no version or with the next.
+    ForeignPut {
+        versioned: bool,
+    },
     Expire,
 }
 
@@ -182,6 +207,7 @@ impl Search {
             Start::Item => Seen { version: Version::Number(1), history: History::Log(log), tombstone: false },
             Start::Tombstone => Seen { version: Version::Number(1), history: History::Log(log), tombstone: true },
             Start::Foreign => Seen { version: Version::Absent, history: History::Foreign, tombstone: false },
+            Start::ForeignVersion => Seen { version: Version::Number(1), history: History::Foreign, tombstone: false },
         };
         Some(Row { seen, value: 0 })
     }
@@ -230,7 +256,9 @@ impl Search {
     }
 
     /// Lets a request reach the table; the item as it was comes back, and whether it was changed.
-    fn arrive(&self, state: &mut State, op: usize, attempt: &Attempt) -> (bool, Option<Row>) {
+    fn arrive(&self, state: &mut State, request: &Request) -> (bool, Option<Row>) {
+        let Request { op, attempt, puts } = request;
+        let op = *op;
         let before = state.row.clone();
         let fence = is_fence(attempt);
         let allowed = attempt.guard.allows(attempt.id, attempt.lane, before.as_ref().map(|row| &row.seen));
@@ -239,7 +267,21 @@ impl Search {
         if !(allowed && wanted) {
             return (false, before);
         }
+        if let Some(row) = &before {
+            self.look_at(state, op, row, fence);
+        }
         let effect = self.effect(op);
+        state.facts[op].logged |= effect != Effect::Delete || fence;
+        state.facts[op].newest = state.facts[op].newest.max(Some(attempt.id));
+        if matches!(attempt.guard, Guard::Adopt { .. }) {
+            state.facts[op].adopted = true;
+            if *puts < self.foreign_puts - state.foreign_puts {
+                // What it adopts was put there after it had looked: its id may be below those that the put has erased.
+                for other in &mut state.facts {
+                    other.conceded |= other.newest.is_some_and(|newest| newest > attempt.id);
+                }
+            }
+        }
         state.row = apply(before.clone(), attempt, effect, self.calls[op].0.keyed);
         if let Some(row) = &state.row
             && fence
@@ -250,6 +292,12 @@ impl Search {
         }
         if fence || (state.row.is_none() && before.is_none()) {
             return (true, before);
+        }
+        if before.is_none() {
+            // A hard delete leaves no log, and may be told of the item that was made since instead.
+            for other in 0..state.facts.len() {
+                state.facts[other].conceded |= self.effect(other) == Effect::Delete && state.facts[other].effects > 0;
+            }
         }
         let facts = &mut state.facts[op];
         facts.effects += 1;
@@ -262,7 +310,7 @@ impl Search {
                 }
                 state.last_version = version;
             }
-            None => self.erased(state),
+            None => Self::erased(state),
         }
         if effect == Effect::Bury || effect == Effect::Delete {
             for facts in &mut state.facts {
@@ -272,18 +320,59 @@ impl Search {
         (true, before)
     }
 
-    /// The log is gone. From then on the promise is conceded (3.10) to calls that were about, unless they name the birth
-    /// of the item that they expect.
-    fn erased(&self, state: &mut State) {
+    /// What an attempt that applies must find.
+    fn look_at(&self, state: &mut State, op: usize, row: &Row, fence: bool) {
+        if fence {
+            return;
+        }
+        let (Expect::At { version, birth }, Wants::AsRead | Wants::BareVersion) =
+            (self.expect(op), self.calls[op].0.expect)
+        else {
+            // Clocks that disagree make later births look like earlier ones, which is conceded.
+            if let Some(log) = row.seen.log()
+                && self.clocks == Clocks::Agree
+                && let Some(born_by) = self.maker(state, log.birth)
+                && state.facts[born_by].after & 1 << op != 0
+            {
+                state.broken = Some("a late attempt changed an item that was inserted after its call");
+            }
+            return;
+        };
+        let version_met = row.seen.version == if version == 0 { Version::Absent } else { Version::Number(version) };
+        let birth_met = match birth {
+            Birth::Known(birth) => row.seen.log().is_some_and(|log| log.birth == birth),
+            Birth::Foreign => row.seen.log().is_none(),
+            Birth::Any => true,
+        };
+        let born_after = row.seen.log().and_then(|log| self.maker(state, log.birth));
+        let too_late = born_after.is_some_and(|maker| state.facts[maker].after & 1 << op != 0);
+        if !(version_met && birth_met) || (too_late && self.clocks == Clocks::Agree) {
+            state.broken = Some("a call at a version changed an item that is not the one");
+        }
+    }
+
+    /// The call that made an id, but for the one that the item began with.
+    fn maker(&self, state: &State, id: WriteId) -> Option<usize> {
+        let run = (id.0 % SPREAD).checked_sub(1)?;
+        Some(state.runs[usize::try_from(run).ok()?].op)
+    }
+
+    /// The item is gone, and its log with it, which concedes the promise to calls that were in it (3.10).
+    fn erased(state: &mut State) {
         state.last_version = 0;
         for facts in &mut state.facts {
+            facts.conceded |= facts.logged;
             facts.deleted = true;
         }
-        for run in &state.runs {
-            let names_birth = matches!(self.expect(run.op), Expect::At { birth: Birth::Known(_), .. });
-            if run.phase != Phase::Idle && !names_birth {
-                state.facts[run.op].conceded = true;
-            }
+    }
+
+    /// Another program has put an item in the place of the one with the log. Where clocks agree, that still tells of the calls
+    /// that were in it: it has no log, or it is adopted under an id above theirs. Only what was done to an item without a log can be
+    /// repeated, if the item is put there once more as it was before.
+    fn overwritten(&self, state: &mut State) {
+        for facts in &mut state.facts {
+            facts.conceded |= facts.adopted || (facts.logged && self.clocks != Clocks::Agree);
+            facts.deleted = true;
         }
     }
 
@@ -308,7 +397,7 @@ impl Search {
             Step::Settled(outcome) => {
                 let claims = matches!(outcome, Outcome::Applied | Outcome::Replayed);
                 let own = state.facts[op].effects > 0;
-                if claims && own && !state.facts[op].conceded {
+                if claims && own && !self.concedes(state, op) {
                     let told = call.version_made(seen);
                     if told.is_some() && state.facts[op].made.is_some() && told != state.facts[op].made {
                         state.broken = Some("the version told is not the one made");
@@ -321,7 +410,8 @@ impl Search {
 
     fn answer(&self, state: &mut State, run: usize, mut call: Call) {
         state.runs[run].answered = true;
-        let (applied, before) = self.arrive(state, state.runs[run].op, &call.attempt());
+        let (applied, before) = self.arrive(state, &state.request(run, &call));
+        state.runs[run].puts = self.foreign_puts - state.foreign_puts;
         let seen = before.as_ref().map(|row| &row.seen);
         let step = if applied { call.applied(seen) } else { call.condition_failed(seen) };
         self.go_on(state, run, call, step, seen);
@@ -345,19 +435,19 @@ impl Model for Search {
 
     fn init_states(&self) -> Vec<State> {
         let runs = (0..self.calls.len())
-            .map(|op| Run { op, phase: Phase::Idle, sent: 0, answered: true, last: None })
+            .map(|op| Run { op, phase: Phase::Idle, sent: 0, answered: true, puts: 0, last: None })
             .collect();
         vec![State {
             row: self.initial_row(),
             runs,
-            late: BTreeSet::new(),
+            late: Vec::new(),
             facts: vec![Facts::default(); self.calls.len()],
             newest_id: BIRTH.0,
             foreign_puts: self.foreign_puts,
             expiries: self.expiries,
             takers: self.takers,
             faults: self.faults,
-            last_version: u64::from(self.start != Start::Nothing && self.start != Start::Foreign),
+            last_version: u64::from(!matches!(self.start, Start::Nothing | Start::Foreign)),
             broken: None,
         }]
     }
@@ -389,9 +479,11 @@ impl Model for Search {
                 Phase::Ended(..) | Phase::Crashed => {}
             }
         }
-        actions.extend((0..state.late.len()).map(Action::Arrive));
+        // Of equal requests one is as good as another.
+        let first = |index: &usize| *index == 0 || state.late[index - 1] != state.late[*index];
+        actions.extend((0..state.late.len()).filter(first).map(Action::Arrive));
         if state.foreign_puts > 0 {
-            actions.push(Action::ForeignPut);
+            actions.extend([Action::ForeignPut { versioned: false }, Action::ForeignPut { versioned: true }]);
         }
         if state.expiries > 0 && state.row.is_some() {
             actions.push(Action::Expire);
@@ -422,6 +514,7 @@ impl Model for Search {
                 let id = self.fresh(&mut state, run, expect.birth().unwrap_or(WriteId::NIL));
                 let (verb, lane) = self.calls[run];
                 let call = Call::new(expect, verb.keyed, lane, verb.only_if.is_some(), id);
+                state.facts[run].after = state.over();
                 state.runs[run].phase = Phase::Running(call);
             }
             Action::Answer(run) => {
@@ -430,19 +523,19 @@ impl Model for Search {
             }
             Action::AnswerTwice(run) => {
                 let call = running(&mut state, run);
-                let op = state.runs[run].op;
-                self.arrive(&mut state, op, &call.attempt());
+                let request = state.request(run, &call);
+                self.arrive(&mut state, &request);
                 self.answer(&mut state, run, call);
             }
             Action::LoseReply(run) => {
                 let call = running(&mut state, run);
-                let op = state.runs[run].op;
-                self.arrive(&mut state, op, &call.attempt());
+                let request = state.request(run, &call);
+                self.arrive(&mut state, &request);
                 self.unanswered(&mut state, run, call);
             }
             Action::GiveUp(run) => {
                 let call = running(&mut state, run);
-                state.late.insert((state.runs[run].op, call.attempt()));
+                state.delay(state.request(run, &call));
                 self.unanswered(&mut state, run, call);
             }
             Action::Reject(run) => {
@@ -453,41 +546,43 @@ impl Model for Search {
             }
             Action::Crash(run) => {
                 let call = running(&mut state, run);
-                state.late.insert((state.runs[run].op, call.attempt()));
+                state.delay(state.request(run, &call));
                 state.runs[run].phase = Phase::Crashed;
             }
             Action::Arrive(index) => {
-                let request = *state.late.iter().nth(index)?;
-                state.late.remove(&request);
-                self.arrive(&mut state, request.0, &request.1);
+                let request = state.late.remove(index);
+                self.arrive(&mut state, &request);
             }
             Action::Finish(run) => {
                 state.takers -= 1;
                 let Phase::Ended(_, call) = state.runs[run].phase.clone() else { return None };
                 let (op, last) = (state.runs[run].op, state.runs[run].last);
                 let call = call.finish(&last.expect("an unknown outcome was sent"));
-                state.runs.push(Run { op, phase: Phase::Running(call), sent: 0, answered: true, last });
+                state.runs.push(Run { op, phase: Phase::Running(call), sent: 0, answered: true, puts: 0, last });
             }
             Action::Abort(run) => {
                 state.takers -= 1;
                 let Phase::Ended(_, call) = state.runs[run].phase.clone() else { return None };
                 let (op, last) = (state.runs[run].op, state.runs[run].last);
                 let (call, step) = call.abort(&last.expect("an unknown outcome was sent"), self.tombstones);
-                state.runs.push(Run { op, phase: Phase::Idle, sent: 0, answered: true, last });
+                state.runs.push(Run { op, phase: Phase::Idle, sent: 0, answered: true, puts: 0, last });
                 let taker = state.runs.len() - 1;
                 self.go_on(&mut state, taker, call, step, None);
             }
-            Action::ForeignPut => {
+            Action::ForeignPut { versioned } => {
                 state.foreign_puts -= 1;
-                self.erased(&mut state);
-                state.row = Some(Row {
-                    seen: Seen { version: Version::Absent, history: History::Foreign, tombstone: false },
-                    value: 0,
-                });
+                let next = match state.row.as_ref().map(|row| row.seen.version) {
+                    Some(Version::Number(version)) => version + 1,
+                    _ => 1,
+                };
+                self.overwritten(&mut state);
+                let version = if versioned { Version::Number(next) } else { Version::Absent };
+                state.last_version = if versioned { next } else { 0 };
+                state.row = Some(Row { seen: Seen { version, history: History::Foreign, tombstone: false }, value: 0 });
             }
             Action::Expire => {
                 state.expiries -= 1;
-                self.erased(&mut state);
+                Self::erased(&mut state);
                 state.row = None;
             }
         }
@@ -497,23 +592,23 @@ impl Model for Search {
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
             Property::always("an effect happens at most once", |search: &Self, state: &State| {
-                (0..search.calls.len()).all(|op| state.facts[op].conceded || search.effects(state, op) <= 1)
+                (0..search.calls.len()).all(|op| search.concedes(state, op) || search.effects(state, op) <= 1)
             }),
             Property::always("applied and replayed mean exactly once", |search: &Self, state: &State| {
                 state.ended().all(|(op, outcome)| {
                     let gone_is_success = outcome == Outcome::Applied && search.calls[op].0.expect == Wants::Deleted;
                     !matches!(outcome, Outcome::Applied | Outcome::Replayed)
-                        || state.facts[op].conceded
+                        || search.concedes(state, op)
                         || search.effects(state, op) == 1
                         || (gone_is_success && search.effects(state, op) == 0)
                 })
             }),
-            Property::always("refused means never, also later", |_: &Self, state: &State| {
+            Property::always("refused means never, also later", |search: &Self, state: &State| {
                 state.ended().all(|(op, outcome)| {
                     // Gone is success: what a delete found gone may have come to life by an older call since.
                     !matches!(outcome, Outcome::Refused(_) | Outcome::NotApplied)
                         || outcome == Outcome::Refused(Refusal::Gone)
-                        || state.facts[op].conceded
+                        || search.concedes(state, op)
                         || state.facts[op].effects == 0
                 })
             }),
@@ -542,16 +637,24 @@ impl Model for Search {
 }
 
 impl Search {
+    /// Whether the promise is conceded to a call: its log vanished or it never left one, and it doesn't write by the birth of the item
+    /// that it expects.
+    fn concedes(&self, state: &State, op: usize) -> bool {
+        let names_birth = matches!(self.expect(op), Expect::At { birth: Birth::Known(_), .. });
+        state.facts[op].conceded && (!names_birth || self.effect(op) == Effect::Delete)
+    }
+
     /// How often a call's effect happened; calls with one idempotency key count as one, for as long as the item isn't
-    /// deleted.
+    /// deleted. After that each has its own, or that of the one that it was told of.
     fn effects(&self, state: &State, op: usize) -> u8 {
-        match self.calls[op].0.keyed {
-            Some(keyed) if !state.facts[op].deleted => (0..self.calls.len())
-                .filter(|other| self.calls[*other].0.keyed.is_some_and(|other| other.key == keyed.key))
-                .map(|other| state.facts[other].effects)
-                .sum(),
-            Some(_) if state.facts[op].effects == 0 => 1,
-            _ => state.facts[op].effects,
+        let own = state.facts[op].effects;
+        let Some(keyed) = self.calls[op].0.keyed else { return own };
+        let same_key = |other: &usize| self.calls[*other].0.keyed.is_some_and(|other| other.key == keyed.key);
+        let all = (0..self.calls.len()).filter(same_key).map(|other| state.facts[other].effects).sum();
+        match (state.facts[op].deleted, own) {
+            (false, _) => all,
+            (true, 0) => all.min(1),
+            (true, own) => own,
         }
     }
 }
@@ -583,6 +686,24 @@ impl fmt::Display for State {
 }
 
 impl State {
+    /// A bit for each call that nobody works on any more.
+    fn over(&self) -> u8 {
+        let is_over =
+            |op| self.runs.iter().all(|run| run.op != op || matches!(run.phase, Phase::Ended(..) | Phase::Crashed));
+        (0..self.facts.len()).filter(|op| is_over(*op)).fold(0, |over, op| over | 1 << op)
+    }
+
+    /// A request that may arrive later, or never.
+    fn delay(&mut self, request: Request) {
+        let place = self.late.partition_point(|other| *other < request);
+        self.late.insert(place, request);
+    }
+
+    fn request(&self, run: usize, call: &Call) -> Request {
+        let Run { op, puts, .. } = self.runs[run];
+        Request { op, attempt: call.attempt(), puts }
+    }
+
     fn ended(&self) -> impl Iterator<Item = (usize, Outcome)> {
         self.runs.iter().filter_map(|run| match run.phase {
             Phase::Ended(outcome, _) => Some((run.op, outcome)),
