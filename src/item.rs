@@ -327,3 +327,6 @@ impl From<KeyType> for aws_sdk_dynamodb::types::ScalarAttributeType {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
