@@ -8,12 +8,13 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde::{Deserialize, Serialize};
 
-use super::RawItem;
+use super::{Item, RawItem};
 use crate::arbitrary::{self, config, with_sets_sorted};
 use crate::error::{Error, ErrorKind};
 use crate::protocol::log::WriteId;
 use crate::rows::{Rows, TABLE};
 use crate::table::Table;
+use crate::written::Outcome;
 
 /// Fields of every kind that decodes in a way of its own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, dynamo_once_derive::Item)]
@@ -127,6 +128,41 @@ fn history() -> impl Strategy<Value = RawItem> {
     ]
 }
 
+#[derive(Debug, Clone, Copy)]
+enum Verb {
+    Insert,
+    KeyedInsert,
+    Upsert,
+    Update,
+    Modify,
+    Delete,
+}
+
+fn verb() -> impl Strategy<Value = Verb> {
+    select(&[Verb::Insert, Verb::KeyedInsert, Verb::Upsert, Verb::Update, Verb::Modify, Verb::Delete][..])
+}
+
+async fn run(verb: Verb, hits: i16) -> Result<Outcome, Error> {
+    let (things, f) = (things(), Thing::FIELDS);
+    let thing: Thing = serde_dynamo::from_item(Rows::key()).expect("all other fields have defaults");
+    let thing = Thing { hits, ..thing };
+    Ok(match verb {
+        Verb::Insert => things.insert(&thing).send().await?.outcome(),
+        Verb::KeyedInsert => things.insert(&thing).keyed("key").send().await?.outcome(),
+        Verb::Upsert => things.upsert(&thing).send().await?.outcome(),
+        Verb::Update => things.update("row").set(f.hits, hits).send().await?.outcome(),
+        Verb::Modify => things.modify("row", |thing| thing.hits = thing.hits.wrapping_add(1)).send().await?.outcome(),
+        Verb::Delete => things.delete("row").send().await?.outcome(),
+    })
+}
+
+/// Whether the type or the library has an attribute of this name.
+fn is_known(name: &str) -> bool {
+    let mut known = Thing::SCHEMA.known_attributes().iter();
+    known.any(|attribute| attribute.name() == name || attribute.alias_names().contains(&name))
+        || super::is_reserved(name, "version", "_w")
+}
+
 proptest! {
     #![proptest_config(config(2000))]
 
@@ -186,5 +222,39 @@ proptest! {
             Err(error) => prop_assert!(error.is_decode() || error.is_malformed(), "{}", error),
         }
         prop_assert_eq!(with_sets_sorted(&now), with_sets_sorted(&expected));
+    }
+
+    #[test]
+    fn every_verb_tells_the_truth_about_whatever_is_stored(item in item(), verb in verb(), hits in any::<i16>()) {
+        let _turn = ROWS.turn();
+        ROWS.store(Some(item));
+        let before = ROWS.stored().expect("is there");
+        let ended = ROWS.wait(run(verb, hits));
+        let after = ROWS.stored();
+        let is_tombstone = things().core().format().read(&before).tombstone;
+        match ended {
+            Err(error) => {
+                prop_assert!(error.is_refused() || error.is_decode(), "no reply was lost: {:?}", error);
+                prop_assert_eq!(after.as_ref(), Some(&before), "{:?}", error);
+                let mut current = error.raw_current().cloned();
+                if let Some(current) = &mut current {
+                    current.remove("id");
+                }
+                prop_assert!(current.is_none() && is_tombstone || current == Some(before), "{:?}", error);
+            }
+            Ok(outcome) => {
+                prop_assert_eq!(outcome, Outcome::Applied, "the call is new");
+                let Some(after) = after else {
+                    prop_assert!(matches!(verb, Verb::Delete));
+                    return Ok(());
+                };
+                if matches!(verb, Verb::Delete) {
+                    prop_assert!(is_tombstone && after == before, "is there no more, or was none");
+                }
+                for (name, value) in before.iter().filter(|(name, _)| !is_known(name)) {
+                    prop_assert_eq!(after.get(name), Some(value), "{}", name);
+                }
+            }
+        }
     }
 }
