@@ -1,4 +1,4 @@
-//! Arbitrary stored things, for property tests. Every run sees the same ones.
+//! Arbitrary stored things, for property tests. Every run sees the same ones, unless `PROPTEST_CASES` asks for more.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -11,8 +11,15 @@ use proptest::test_runner::RngSeed;
 
 use crate::item::RawItem;
 
+/// So many of the same cases in every run; or as many as `PROPTEST_CASES` says, which are others each time unless
+/// `PROPTEST_RNG_SEED` says which.
 pub(crate) fn config(cases: u32) -> ProptestConfig {
-    ProptestConfig { cases, rng_seed: RngSeed::Fixed(2), failure_persistence: None, ..ProptestConfig::default() }
+    let asked = ProptestConfig::default();
+    if std::env::var_os("PROPTEST_CASES").is_some() {
+        // What a strategy's filter rejects is counted over the whole run, so many cases want no bound.
+        return ProptestConfig { failure_persistence: None, max_local_rejects: u32::MAX, ..asked };
+    }
+    ProptestConfig { cases, rng_seed: RngSeed::Fixed(2), failure_persistence: None, ..asked }
 }
 
 /// Attribute names, those first that an expression can't hold as they are.

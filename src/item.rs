@@ -487,3 +487,6 @@ impl From<KeyType> for aws_sdk_dynamodb::types::ScalarAttributeType {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

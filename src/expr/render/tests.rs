@@ -1,9 +1,11 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::LazyLock;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use proptest::collection::{hash_set, vec};
+use proptest::collection::{btree_set, hash_set, vec};
+use proptest::option;
 use proptest::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::{Names, Rendering, Values};
 use crate::arbitrary::{config, item, items, name, value, with_sets_sorted};
@@ -244,6 +246,106 @@ fn row(present: &Present) -> RawItem {
     row
 }
 
+/// A field for each verb of an update, under names that an expression can't hold as they are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, dynamo_once_derive::Item)]
+struct Tally {
+    #[item(partition_key)]
+    id: String,
+    #[serde(rename = "count", skip_serializing_if = "Option::is_none")]
+    hits: Option<i64>,
+    #[serde(rename = "_tags", default, skip_serializing_if = "BTreeSet::is_empty", with = "serde_dynamo::string_set")]
+    tags: BTreeSet<String>,
+    #[serde(rename = "a.b", skip_serializing_if = "Option::is_none")]
+    parts: Option<Vec<i64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+enum Verb {
+    Set,
+    Remove,
+    Grow,
+    Shrink,
+}
+
+fn verb() -> impl Strategy<Value = Verb> {
+    proptest::sample::select(vec![Verb::Set, Verb::Remove, Verb::Grow, Verb::Shrink])
+}
+
+fn tally() -> impl Strategy<Value = Tally> {
+    let hits = option::of((-99..99_i32).prop_map(i64::from));
+    let tags = btree_set("[a-d]", 0..4);
+    (hits, tags, option::of(vec(0..9_i64, 0..3)), option::of("[a-c]{0,2}"))
+        .prop_map(|(hits, tags, parts, status)| Tally { id: "row".to_owned(), hits, tags, parts, status })
+}
+
+/// What becomes of the stored one where each field is changed by its verb and the other's value; and the changes.
+fn change(stored: &Tally, other: &Tally, verbs: &[Option<Verb>; 4]) -> (Tally, Changes) {
+    let f = Tally::FIELDS;
+    let (mut after, mut changes) = (stored.clone(), Changes::new());
+    let [hits, tags, parts, status] = verbs;
+    match (hits, other.hits) {
+        (Some(Verb::Remove), _) => {
+            after.hits = None;
+            changes.remove(f.hits);
+        }
+        (Some(Verb::Set), Some(value)) => {
+            after.hits = Some(value);
+            changes.set(f.hits, value);
+        }
+        (Some(Verb::Grow | Verb::Shrink), Some(delta)) => {
+            after.hits = Some(stored.hits.unwrap_or(0) + delta);
+            changes.add(f.hits, delta);
+        }
+        _ => {}
+    }
+    match tags {
+        Some(Verb::Remove) => {
+            after.tags.clear();
+            changes.remove(f.tags);
+        }
+        Some(verb) if !other.tags.is_empty() => match verb {
+            Verb::Grow => {
+                after.tags.extend(other.tags.iter().cloned());
+                changes.union(f.tags, &other.tags);
+            }
+            Verb::Shrink => {
+                after.tags.retain(|tag| !other.tags.contains(tag));
+                changes.difference(f.tags, &other.tags);
+            }
+            _ => {
+                after.tags.clone_from(&other.tags);
+                changes.set(f.tags, other.tags.clone());
+            }
+        },
+        _ => {}
+    }
+    match (parts, &other.parts) {
+        (Some(Verb::Remove), _) => {
+            after.parts = None;
+            changes.remove(f.parts);
+        }
+        (Some(Verb::Set), Some(value)) => {
+            after.parts = Some(value.clone());
+            changes.set(f.parts, value.clone());
+        }
+        (Some(Verb::Grow), Some(more)) => {
+            after.parts.get_or_insert_default().extend(more);
+            changes.append(f.parts, &Some(more.clone()));
+        }
+        _ => {}
+    }
+    if status.is_some() {
+        after.status.clone_from(&other.status);
+        match &other.status {
+            Some(value) => changes.set(f.status, value.clone()),
+            None => changes.remove(f.status),
+        }
+    }
+    (after, changes)
+}
+
 /// Runs an update against the row of [`ROWS`]; `false` where its condition fails.
 fn run(update: String, condition: Option<String>, (names, values): (Names, Values)) -> bool {
     let request = ROWS.client.update_item().table_name(TABLE).set_key(Some(Rows::key()));
@@ -337,6 +439,29 @@ proptest! {
         let update = rendering.update(changes, vec![]);
         let maps = rendering.finish(&[&either, &update]).expect("is within the limits");
         prop_assert!(run(update, Some(either), maps), "a condition or its negation holds");
+    }
+
+    #[test]
+    fn changes_of_every_verb_do_what_they_say_in_one_expression(
+        stored in tally(), other in tally(), verbs in proptest::array::uniform4(option::weighted(0.7, verb()))
+    ) {
+        let (after, changes) = change(&stored, &other, &verbs);
+        let changes = changes.checked().expect("can be made");
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let raw = |tally: &Tally| {
+            let mut raw: RawItem = serde_dynamo::to_item(tally).expect("serialises");
+            raw.remove("id");
+            raw
+        };
+        let _turn = ROWS.turn();
+        ROWS.store(Some(raw(&stored)));
+        let mut rendering = Rendering::new();
+        let update = rendering.update(changes, vec![]);
+        let maps = rendering.finish(&[&update]).expect("is within the limits");
+        prop_assert!(run(update, None, maps));
+        prop_assert_eq!(with_sets_sorted(&ROWS.stored().expect("is there")), with_sets_sorted(&raw(&after)));
     }
 
     #[test]
