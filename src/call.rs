@@ -20,7 +20,7 @@ use aws_sdk_dynamodb::{Client, Config};
 use uuid::Uuid;
 
 use crate::error::{Error, ErrorKind};
-use crate::flight::{Flight, Watch};
+use crate::flight::{Flight, Watch, Watched};
 use crate::retry::budget::Budget;
 use crate::retry::classify::{Progress, classify, cut_off};
 use crate::retry::policy::Bounds;
@@ -70,8 +70,9 @@ pub(crate) struct Outgoing {
     write_id: Option<Uuid>,
     kind: Kind,
     table: Option<String>,
-    /// What the first attempt sends.
-    request: Option<Request>,
+    /// What the first attempt sends. It is put in a box at once, since the SDK's futures have some 6 KB, which each layer
+    /// above would reserve, and copy on its way down.
+    first: Option<Watched<Reply>>,
     flight: Flight,
 }
 
@@ -132,13 +133,13 @@ impl Caller {
         if retry.remaining().is_some_and(|left| left.is_zero()) {
             return cut_off(Progress::Preparing);
         }
-        let Some(request) = outgoing.next(&self.client) else {
+        let Some(sending) = outgoing.next(self) else {
             let error = Error::new(ErrorKind::Invalid, "the request was never serialised, and can't be sent again");
             return Reply::NotApplied { error, again: None };
         };
         let attempt = retry.attempt();
         let flight = &outgoing.flight;
-        let reply = match retry.within(request.dispatch(flight, &self.clock)).await {
+        let reply = match retry.within(sending).await {
             Some(reply) => reply,
             None => cut_off(flight.progress()),
         };
@@ -157,10 +158,10 @@ impl Caller {
 }
 
 impl Outgoing {
-    pub(crate) fn new(operation: &'static str, request: impl Into<Request>) -> Self {
-        let request = request.into();
+    pub(crate) fn new(operation: &'static str, request: impl Into<Request>, clock: &Clock) -> Self {
+        let (request, flight) = (request.into(), Flight::default());
         let (kind, table) = request.shell();
-        Self { operation, write_id: None, kind, table, request: Some(request), flight: Flight::default() }
+        Self { operation, write_id: None, kind, table, first: Some(request.dispatch(&flight, clock)), flight }
     }
 
     /// Names the write in the events of its attempts.
@@ -169,13 +170,12 @@ impl Outgoing {
         self
     }
 
-    /// The request to send now. `None` where there is no content left to send.
-    fn next(&mut self, client: &Client) -> Option<Request> {
+    /// The attempt to wait for now. `None` where there is no content left to send.
+    fn next(&mut self, caller: &Caller) -> Option<Watched<Reply>> {
         self.flight.reset();
-        match self.request.take() {
-            Some(first) => Some(first),
-            None => self.flight.has_body().then(|| self.kind.without_content(client, self.table.clone())),
-        }
+        let again =
+            || self.kind.without_content(&caller.client, self.table.clone()).dispatch(&self.flight, &caller.clock);
+        self.first.take().or_else(|| self.flight.has_body().then(again))
     }
 }
 
@@ -202,13 +202,17 @@ impl Request {
         (kind, table.clone())
     }
 
-    async fn dispatch(self, flight: &Flight, clock: &Clock) -> Reply {
+    /// The attempt, which is sent once it is waited for.
+    fn dispatch(self, flight: &Flight, clock: &Clock) -> Watched<Reply> {
+        let (watched, clock) = (flight.clone(), clock.clone());
         macro_rules! send {
             ($builder:ident, $attributes:ident) => {
-                match flight.watch($builder.send()).await {
-                    Ok(output) => Reply::Done { attributes: output.$attributes },
-                    Err(error) => classify(error, flight.progress(), clock.now()),
-                }
+                flight.watch(async move {
+                    match $builder.send().await {
+                        Ok(output) => Reply::Done { attributes: output.$attributes },
+                        Err(error) => classify(error, watched.progress(), clock.now()),
+                    }
+                })
             };
         }
         match self {

@@ -25,10 +25,9 @@ pub(crate) struct Flight(Arc<FlightState>);
 pub(crate) struct Watch;
 
 /// An attempt under watch.
-pub(crate) struct Watched<F> {
+pub(crate) struct Watched<T> {
     flight: Flight,
-    /// In a box, since the SDK's futures have some 7 KB, which would be copied from layer to layer.
-    attempt: Pin<Box<F>>,
+    attempt: Pin<Box<dyn Future<Output = T> + Send>>,
 }
 
 #[derive(Debug, Default)]
@@ -47,7 +46,7 @@ impl Flight {
     ///
     /// The SDK would take an interceptor for one request too, by `customize`, at the price of a set of plugins that is put
     /// together anew for each: eight allocations and some 3 us (`benches/insert.rs`).
-    pub(crate) fn watch<F: Future>(&self, attempt: F) -> Watched<F> {
+    pub(crate) fn watch<T>(&self, attempt: impl Future<Output = T> + Send + 'static) -> Watched<T> {
         Watched { flight: self.clone(), attempt: Box::pin(attempt) }
     }
 
@@ -72,10 +71,10 @@ impl Flight {
     }
 }
 
-impl<F: Future> Future for Watched<F> {
-    type Output = F::Output;
+impl<T> Future for Watched<T> {
+    type Output = T;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
         let _landing = Landing(WATCHED.replace(Some(self.flight.clone())));
         self.attempt.as_mut().poll(context)
     }

@@ -136,7 +136,8 @@ impl<R: FnMut(&Attempt) -> Result<Request, Error>> Run<'_, R> {
             };
             match rendered {
                 Ok(request) => {
-                    self.outgoing = Some((attempt, Outgoing::new(write.operation, request).write_id(attempt.id.uuid())))
+                    let outgoing = Outgoing::new(write.operation, request, store.caller().clock());
+                    self.outgoing = Some((attempt, outgoing.write_id(attempt.id.uuid())));
                 }
                 Err(error) => {
                     self.failure = Some(error);
@@ -237,7 +238,9 @@ pub(crate) async fn read(
     request: impl Into<Request>,
 ) -> Result<Option<RawItem>, Error> {
     let span = trace::operation(operation, table.name());
-    read_until_answered(table, operation, Outgoing::new(operation, request)).instrument(span).await
+    read_until_answered(table, operation, Outgoing::new(operation, request, table.store().caller().clock()))
+        .instrument(span)
+        .await
 }
 
 async fn read_until_answered(

@@ -85,6 +85,10 @@ const TOO_FAR: &str = "is outside of the numbers that DynamoDB can hold (1E-130 
 /// The size of a number: one byte for every two significant digits, and one.
 fn number(text: &str) -> Result<usize, &'static str> {
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    if (1..=MAX_DIGITS).contains(&unsigned.len()) && unsigned.bytes().all(|byte| byte.is_ascii_digit()) {
+        // A whole number of so few digits is within all bounds, and by far the most frequent.
+        return Ok(unsigned.trim_matches('0').len().div_ceil(2) + 1);
+    }
     let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().map_err(|_| NO_NUMBER)?),
         None => (unsigned, 0),

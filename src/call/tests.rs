@@ -582,7 +582,7 @@ enum Kind {
 
 impl Kind {
     fn outgoing(self, caller: &Caller) -> Outgoing {
-        let (client, key) = (caller.client(), AttributeValue::S("secret".into()));
+        let (client, clock, key) = (caller.client(), caller.clock(), AttributeValue::S("secret".into()));
         match self {
             Self::Put => Outgoing::new(
                 "insert",
@@ -593,6 +593,7 @@ impl Kind {
                     .item("tags", AttributeValue::Ss(vec!["x".into(), "y".into()]))
                     .condition_expression("attribute_not_exists(#n0)")
                     .expression_attribute_names("#n0", "id"),
+                clock,
             ),
             Self::Update => Outgoing::new(
                 "update",
@@ -603,9 +604,10 @@ impl Kind {
                     .update_expression("SET #n0 = :v0")
                     .expression_attribute_names("#n0", "owner")
                     .expression_attribute_values(":v0", AttributeValue::S("secret".into())),
+                clock,
             ),
-            Self::Delete => Outgoing::new("delete", client.delete_item().table_name("accounts").key("id", key)),
-            Self::Get => Outgoing::new("get", client.get_item().table_name("accounts").key("id", key)),
+            Self::Delete => Outgoing::new("delete", client.delete_item().table_name("accounts").key("id", key), clock),
+            Self::Get => Outgoing::new("get", client.get_item().table_name("accounts").key("id", key), clock),
         }
     }
 }
