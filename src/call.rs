@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::time::SystemTime;
 
-use aws_sdk_dynamodb::config::StalledStreamProtectionConfig;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{SharedInterceptor, StalledStreamProtectionConfig};
 use aws_sdk_dynamodb::operation::delete_item::builders::DeleteItemFluentBuilder;
 use aws_sdk_dynamodb::operation::get_item::builders::GetItemFluentBuilder;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
@@ -95,15 +95,18 @@ impl Caller {
             .operation_attempt_timeout(bounds.attempt_timeout)
             .disable_operation_timeout()
             .build();
-        let single = config
+        let mut single = config
             .to_builder()
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts)
-            .sleep_impl(clock.sleep_impl())
+            .sleep_impl(clock.sleep_impl());
+        if config.stalled_stream_protection().is_none() {
             // Each attempt has its timeout, which ends what that protection is there to end, and costs less.
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .interceptor(Watch)
-            .build();
+            single.set_stalled_stream_protection(Some(StalledStreamProtectionConfig::disabled()));
+        }
+        // That nobody can turn it off spares the look whether somebody has, at each of its hooks.
+        single.push_interceptor(SharedInterceptor::permanent(Watch));
+        let single = single.build();
         Self { client: Client::from_conf(single), budget: Budget::new(bounds.budget), bounds, clock }
     }
 
