@@ -105,7 +105,7 @@ impl Caller {
             single.set_stalled_stream_protection(Some(StalledStreamProtectionConfig::disabled()));
         }
         // That nobody can turn it off spares the look whether somebody has, at each of its hooks.
-        single.push_interceptor(SharedInterceptor::permanent(Watch));
+        single.push_interceptor(SharedInterceptor::permanent(Watch::new(config)));
         let single = single.build();
         Self { client: Client::from_conf(single), budget: Budget::new(bounds.budget), bounds, clock }
     }

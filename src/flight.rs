@@ -8,24 +8,28 @@ use std::task::{Context, Poll};
 
 use aws_runtime::invocation_id::InvocationIdInterceptor;
 use aws_runtime::request_info::RequestInfoInterceptor;
+use aws_runtime::user_agent::UserAgentInterceptor;
 use aws_sdk_dynamodb::config::interceptors::{
-    BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextMut,
-    BeforeTransmitInterceptorContextRef,
+    BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextMut, BeforeTransmitInterceptorContextRef,
 };
-use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_dynamodb::config::{Config, ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::{disable_interceptor, dyn_dispatch_hint};
 use aws_smithy_types::body::SdkBody;
 
 use crate::retry::classify::Progress;
+use crate::user_agent::UserAgent;
 
 /// How far an attempt came on its way through the SDK, and what its body was.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Flight(Arc<FlightState>);
 
-/// The interceptor of a client whose attempts are watched.
+/// The interceptor of a client whose attempts are watched. It is to be the last.
 #[derive(Debug)]
-pub(crate) struct Watch;
+pub(crate) struct Watch {
+    /// `None` where the SDK makes it for each request.
+    user_agent: Option<UserAgent>,
+}
 
 /// An attempt under watch.
 pub(crate) struct Watched<T> {
@@ -92,6 +96,13 @@ impl Drop for Landing {
     }
 }
 
+impl Watch {
+    /// For a client of this configuration, whose interceptors, if there are any, may do with the user agent as they like.
+    pub(crate) fn new(config: &Config) -> Self {
+        Self { user_agent: config.interceptors().next().is_none().then(UserAgent::default) }
+    }
+}
+
 #[dyn_dispatch_hint]
 impl Intercept for Watch {
     fn name(&self) -> &'static str {
@@ -109,6 +120,9 @@ impl Intercept for Watch {
         let state = bag.interceptor_state();
         state.store_put(disable_interceptor::<InvocationIdInterceptor>(CAUSE));
         state.store_put(disable_interceptor::<RequestInfoInterceptor>(CAUSE));
+        if self.user_agent.as_ref().is_some_and(UserAgent::is_shared) {
+            state.store_put(disable_interceptor::<UserAgentInterceptor>("an earlier request's is copied"));
+        }
         Ok(())
     }
 
@@ -143,6 +157,18 @@ impl Intercept for Watch {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         Flight::advance_watched(Progress::Identifying);
+        Ok(())
+    }
+
+    fn modify_before_signing(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(user_agent) = &self.user_agent {
+            user_agent.complete(context.request_mut().headers_mut());
+        }
         Ok(())
     }
 

@@ -74,6 +74,7 @@ mod table;
 #[cfg(any(feature = "test-util", feature = "embedded"))]
 pub mod testing;
 mod trace;
+mod user_agent;
 mod value;
 mod versioned;
 mod written;
