@@ -45,3 +45,41 @@ impl UserAgent {
         look(&self.made.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(value: &'static str) -> Headers {
+        let mut headers = Headers::new();
+        NAMES.into_iter().for_each(|name| drop(headers.insert(name, value)));
+        headers
+    }
+
+    #[test]
+    fn what_the_sdk_made_last_is_shared_until_it_makes_another() {
+        let user_agent = UserAgent::default();
+        let mut made = Vec::new();
+        for request in 0..2 * SHARE + 2 {
+            let mut headers = if user_agent.is_shared() {
+                Headers::new()
+            } else {
+                made.push(request);
+                headers(if request < SHARE { "early" } else { "late" })
+            };
+            user_agent.complete(&mut headers);
+            for name in NAMES {
+                assert_eq!(headers.get(name), Some(if request < SHARE { "early" } else { "late" }), "{request}");
+            }
+        }
+        assert_eq!(made, [0, SHARE, 2 * SHARE]);
+    }
+
+    #[test]
+    fn nothing_is_shared_before_the_sdk_has_made_it() {
+        let user_agent = UserAgent::default();
+        for _ in 0..3 {
+            assert!(!user_agent.is_shared());
+        }
+    }
+}
