@@ -1,8 +1,9 @@
 //! What the crate costs on top of the plain SDK: CPU and allocations of a call, over a loopback connection to a peer that
 //! answers at once.
 //!
-//! Each verb alternates in blocks with what one would write with the plain SDK, so that whatever else the machine does
-//! meets both; what is reported is the median over the blocks. Only this thread is counted, on which the whole client
+//! Each verb alternates in short blocks with what one would write with the plain SDK, so that whatever else the machine does
+//! meets both. Each block is compared with its neighbour; what is reported is the median over these pairs, and the interval in
+//! which the median of endlessly many would be with 99 % certainty. Only this thread is counted, on which the whole client
 //! runs. With `DYNAMO_ONCE_BENCH_REPORT_ONLY=1` limits are reported, not enforced.
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -26,9 +27,10 @@ const MOST_CPU: f64 = 8.0;
 /// More allocations than the plain SDK that an `insert` may make.
 const MOST_ALLOCATIONS: f64 = 30.0;
 
-const CALLS_PER_BLOCK: u64 = 50;
-const BLOCKS: usize = 300;
-const WARM_UP_BLOCKS: usize = 20;
+/// Few, so that what comes and goes on the machine hits both of a pair, or is an outlier of one.
+const CALLS_PER_BLOCK: u64 = 10;
+const BLOCKS: usize = 3000;
+const WARM_UP_BLOCKS: usize = 200;
 
 #[derive(Debug, Clone, Serialize, Deserialize, Item)]
 #[item(table = "orders")]
@@ -122,8 +124,10 @@ fn main() -> ExitCode {
 
     let within = insert.cpu_per_cent <= MOST_CPU && insert.allocations <= MOST_ALLOCATIONS;
     println!(
-        "insert: {:+.1} % CPU (limit {MOST_CPU:+} %), {:+} allocations (limit {MOST_ALLOCATIONS:+}): {}",
+        "insert: {:+.1} % CPU, {:+.1} to {:+.1} (limit {MOST_CPU:+} %), {:+.1} allocations (limit {MOST_ALLOCATIONS:+}): {}",
         insert.cpu_per_cent,
+        insert.between[0],
+        insert.between[1],
         insert.allocations,
         if within { "within its limits" } else { "over its limits" }
     );
@@ -149,6 +153,8 @@ struct Cost {
 /// What a verb costs more than the plain SDK: the median over pairs of neighbouring blocks.
 struct Difference {
     cpu_per_cent: f64,
+    /// Where that median is with 99 % certainty.
+    between: [f64; 2],
     allocations: f64,
 }
 
@@ -199,9 +205,12 @@ impl Bench {
                 cpu[row], allocations[row], bytes[row], requests[row]
             );
         }
-        let cpu_per_cent = median(pairs.iter().map(|(plain, ours)| 100.0 * (ours.cpu_us / plain.cpu_us - 1.0)));
-        println!("{:<24}{cpu_per_cent:>+9.1}%\n", "");
-        Difference { cpu_per_cent, allocations: allocations[2] }
+        let ratios = sorted(pairs.iter().map(|(plain, ours)| 100.0 * (ours.cpu_us / plain.cpu_us - 1.0)));
+        // How many of n are below the median is binomial: n/2, give or take 2.576 standard deviations of sqrt(n)/2.
+        let (middle, give_or_take) = (ratios.len() / 2, (2.576 * (ratios.len() as f64).sqrt() / 2.0).ceil() as usize);
+        let (cpu_per_cent, between) = (ratios[middle], [ratios[middle - give_or_take], ratios[middle + give_or_take]]);
+        println!("{:<24}{cpu_per_cent:>+9.1}%  {:+.1} to {:+.1}\n", "", between[0], between[1]);
+        Difference { cpu_per_cent, between, allocations: allocations[2] }
     }
 
     fn block(&self, call: &impl AsyncFn()) -> Cost {
@@ -225,9 +234,14 @@ impl Bench {
 }
 
 fn median(figures: impl Iterator<Item = f64>) -> f64 {
+    let figures = sorted(figures);
+    figures[figures.len() / 2]
+}
+
+fn sorted(figures: impl Iterator<Item = f64>) -> Vec<f64> {
     let mut figures: Vec<_> = figures.collect();
     figures.sort_by(f64::total_cmp);
-    figures[figures.len() / 2]
+    figures
 }
 
 /// A peer that has an order and takes whatever it is sent, on threads of its own. It counts the requests.

@@ -7,9 +7,9 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use aws_sdk_dynamodb::config::StalledStreamProtectionConfig;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{SharedInterceptor, StalledStreamProtectionConfig};
 use aws_sdk_dynamodb::operation::delete_item::builders::DeleteItemFluentBuilder;
 use aws_sdk_dynamodb::operation::get_item::builders::GetItemFluentBuilder;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use crate::error::{Error, ErrorKind};
 use crate::fingerprint::{self, Fingerprint};
-use crate::flight::{Flight, Watch};
+use crate::flight::{Flight, Watch, Watched};
 use crate::retry::budget::Budget;
 use crate::retry::classify::{Progress, classify, cut_off};
 use crate::retry::policy::Bounds;
@@ -70,8 +70,9 @@ pub(crate) struct Outgoing {
     write_id: Option<Uuid>,
     kind: Kind,
     table: Option<String>,
-    /// What the first attempt sends.
-    request: Option<Request>,
+    /// What the first attempt sends. It is put in a box at once, since the SDK's futures have some 6 KB, which each layer
+    /// above would reserve, and copy on its way down.
+    first: Option<Watched<Reply>>,
     flight: Flight,
 }
 
@@ -102,15 +103,18 @@ impl Caller {
             .operation_attempt_timeout(bounds.attempt_timeout)
             .disable_operation_timeout()
             .build();
-        let single = config
+        let mut single = config
             .to_builder()
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts)
-            .sleep_impl(clock.sleep_impl())
+            .sleep_impl(clock.sleep_impl());
+        if config.stalled_stream_protection().is_none() {
             // Each attempt has its timeout, which ends what that protection is there to end, and costs less.
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .interceptor(Watch)
-            .build();
+            single.set_stalled_stream_protection(Some(StalledStreamProtectionConfig::disabled()));
+        }
+        // That nobody can turn it off spares the look whether somebody has, at each of its hooks.
+        single.push_interceptor(SharedInterceptor::permanent(Watch::new(config)));
+        let single = single.build();
         Self { client: Client::from_conf(single), budget: Budget::new(bounds.budget), bounds, clock }
     }
 
@@ -140,13 +144,13 @@ impl Caller {
         if retry.remaining().is_some_and(|left| left.is_zero()) {
             return cut_off(Progress::Preparing);
         }
-        let Some(request) = outgoing.next(&self.client) else {
+        let Some(sending) = outgoing.next(self) else {
             let error = Error::new(ErrorKind::Invalid, "the request was never serialised, and can't be sent again");
             return Reply::NotApplied { error, again: None };
         };
         let attempt = retry.attempt();
         let flight = &outgoing.flight;
-        let reply = match retry.within(request.dispatch(flight, &self.clock)).await {
+        let reply = match retry.within(sending).await {
             Some(reply) => reply,
             None => cut_off(flight.progress()),
         };
@@ -166,18 +170,18 @@ impl Caller {
     /// Serialises a request without sending it, for [`Outgoing::freeze`].
     pub(crate) async fn serialise(&self, outgoing: &mut Outgoing) {
         outgoing.flight.ground(true);
-        if let Some(request) = outgoing.next(&self.client) {
-            request.dispatch(&outgoing.flight, &self.clock).await;
+        if let Some(attempt) = outgoing.next(self) {
+            attempt.await;
         }
         outgoing.flight.ground(false);
     }
 }
 
 impl Outgoing {
-    pub(crate) fn new(operation: &'static str, request: impl Into<Request>) -> Self {
-        let request = request.into();
+    pub(crate) fn new(operation: &'static str, request: impl Into<Request>, clock: &Clock) -> Self {
+        let (request, flight) = (request.into(), Flight::default());
         let (kind, table) = request.shell();
-        Self { operation, write_id: None, kind, table, request: Some(request), flight: Flight::default() }
+        Self { operation, write_id: None, kind, table, first: Some(request.dispatch(&flight, clock)), flight }
     }
 
     /// Names the write in the events of its attempts.
@@ -195,16 +199,15 @@ impl Outgoing {
     /// A request that sends the same.
     pub(crate) fn thaw(operation: &'static str, frozen: &Frozen) -> Self {
         let (kind, table, flight) = (frozen.kind, frozen.table.clone(), Flight::with_body(&frozen.body));
-        Self { operation, write_id: None, kind, table, request: None, flight }
+        Self { operation, write_id: None, kind, table, first: None, flight }
     }
 
-    /// The request to send now. `None` where there is no content left to send.
-    fn next(&mut self, client: &Client) -> Option<Request> {
+    /// The attempt to wait for now. `None` where there is no content left to send.
+    fn next(&mut self, caller: &Caller) -> Option<Watched<Reply>> {
         self.flight.reset();
-        match self.request.take() {
-            Some(first) => Some(first),
-            None => self.flight.has_body().then(|| self.kind.without_content(client, self.table.clone())),
-        }
+        let again =
+            || self.kind.without_content(&caller.client, self.table.clone()).dispatch(&self.flight, &caller.clock);
+        self.first.take().or_else(|| self.flight.has_body().then(again))
     }
 }
 
@@ -237,13 +240,17 @@ impl Request {
         (kind, table.clone())
     }
 
-    async fn dispatch(self, flight: &Flight, clock: &Clock) -> Reply {
+    /// The attempt, which is sent once it is waited for.
+    fn dispatch(self, flight: &Flight, clock: &Clock) -> Watched<Reply> {
+        let (watched, clock) = (flight.clone(), clock.clone());
         macro_rules! send {
             ($builder:ident, $attributes:ident) => {
-                match flight.watch($builder.send()).await {
-                    Ok(output) => Reply::Done { attributes: output.$attributes },
-                    Err(error) => classify(error, flight.progress(), clock.now()),
-                }
+                flight.watch(async move {
+                    match $builder.send().await {
+                        Ok(output) => Reply::Done { attributes: output.$attributes },
+                        Err(error) => classify(error, watched.progress(), clock.now()),
+                    }
+                })
             };
         }
         match self {

@@ -6,29 +6,35 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
+use aws_runtime::invocation_id::InvocationIdInterceptor;
+use aws_runtime::request_info::RequestInfoInterceptor;
+use aws_runtime::user_agent::UserAgentInterceptor;
 use aws_sdk_dynamodb::config::interceptors::{
-    BeforeTransmitInterceptorContextMut, BeforeTransmitInterceptorContextRef,
+    BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextMut, BeforeTransmitInterceptorContextRef,
 };
-use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_dynamodb::config::{Config, ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
-use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
+use aws_smithy_runtime_api::client::interceptors::{disable_interceptor, dyn_dispatch_hint};
 use aws_smithy_types::body::SdkBody;
 
 use crate::retry::classify::Progress;
+use crate::user_agent::UserAgent;
 
 /// How far an attempt came on its way through the SDK, and what its body was.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Flight(Arc<FlightState>);
 
-/// The interceptor of a client whose attempts are watched.
+/// The interceptor of a client whose attempts are watched. It is to be the last.
 #[derive(Debug)]
-pub(crate) struct Watch;
+pub(crate) struct Watch {
+    /// `None` where the SDK makes it for each request.
+    user_agent: Option<UserAgent>,
+}
 
 /// An attempt under watch.
-pub(crate) struct Watched<F> {
+pub(crate) struct Watched<T> {
     flight: Flight,
-    /// In a box, since the SDK's futures have some 7 KB, which would be copied from layer to layer.
-    attempt: Pin<Box<F>>,
+    attempt: Pin<Box<dyn Future<Output = T> + Send>>,
 }
 
 #[derive(Debug, Default)]
@@ -49,7 +55,7 @@ impl Flight {
     ///
     /// The SDK would take an interceptor for one request too, by `customize`, at the price of a set of plugins that is put
     /// together anew for each: eight allocations and some 3 us (`benches/insert.rs`).
-    pub(crate) fn watch<F: Future>(&self, attempt: F) -> Watched<F> {
+    pub(crate) fn watch<T>(&self, attempt: impl Future<Output = T> + Send + 'static) -> Watched<T> {
         Watched { flight: self.clone(), attempt: Box::pin(attempt) }
     }
 
@@ -91,10 +97,10 @@ impl Flight {
     }
 }
 
-impl<F: Future> Future for Watched<F> {
-    type Output = F::Output;
+impl<T> Future for Watched<T> {
+    type Output = T;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
         let _landing = Landing(WATCHED.replace(Some(self.flight.clone())));
         self.attempt.as_mut().poll(context)
     }
@@ -109,10 +115,34 @@ impl Drop for Landing {
     }
 }
 
+impl Watch {
+    /// For a client of this configuration, whose interceptors, if there are any, may do with the user agent as they like.
+    pub(crate) fn new(config: &Config) -> Self {
+        Self { user_agent: config.interceptors().next().is_none().then(UserAgent::default) }
+    }
+}
+
 #[dyn_dispatch_hint]
 impl Intercept for Watch {
     fn name(&self) -> &'static str {
         "Watch"
+    }
+
+    /// Takes out two headers that would be wrong: to the SDK each attempt is the first of one, of an invocation of its own. The
+    /// service has no use for them, and right ones would cost what these do, some 3 % of an insert (`benches/insert.rs`).
+    fn read_before_execution(
+        &self,
+        _: &BeforeSerializationInterceptorContextRef<'_>,
+        bag: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        const CAUSE: &str = "the SDK sees single attempts, not the call that they belong to";
+        let state = bag.interceptor_state();
+        state.store_put(disable_interceptor::<InvocationIdInterceptor>(CAUSE));
+        state.store_put(disable_interceptor::<RequestInfoInterceptor>(CAUSE));
+        if self.user_agent.as_ref().is_some_and(UserAgent::is_shared) {
+            state.store_put(disable_interceptor::<UserAgentInterceptor>("an earlier request's is copied"));
+        }
+        Ok(())
     }
 
     /// The SDK's own retries start over from here, and so do ours: what other interceptors do per attempt, they do again.
@@ -149,6 +179,18 @@ impl Intercept for Watch {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         Flight::advance_watched(Progress::Identifying);
+        Ok(())
+    }
+
+    fn modify_before_signing(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(user_agent) = &self.user_agent {
+            user_agent.complete(context.request_mut().headers_mut());
+        }
         Ok(())
     }
 

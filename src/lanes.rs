@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::collections::hash_map::{Entry, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -36,9 +37,13 @@ pub(crate) struct Lease {
 
 #[derive(Debug, Default)]
 struct Shard {
-    items: HashMap<u64, Item>,
+    items: HashMap<u64, Item, BuildHasherDefault<Hashed>>,
     sweep_at: usize,
 }
+
+/// The hasher of numbers that are hashes already, and whose lowest bits have picked the shard.
+#[derive(Debug, Default)]
+struct Hashed(u64);
 
 #[derive(Debug, Default)]
 struct Item {
@@ -54,7 +59,7 @@ const SWEEP_FROM: usize = 64;
 impl Lanes {
     /// `home` is the lane that this process prefers.
     pub(crate) fn new(home: u8) -> Arc<Self> {
-        let shards = std::array::from_fn(|_| Mutex::new(Shard { items: HashMap::new(), sweep_at: SWEEP_FROM }));
+        let shards = std::array::from_fn(|_| Mutex::new(Shard { items: HashMap::default(), sweep_at: SWEEP_FROM }));
         Arc::new(Self { shards, home: home % LANES as u8 })
     }
 
@@ -141,6 +146,20 @@ impl Shard {
             });
             self.sweep_at = SWEEP_FROM.max(self.items.len() * 2);
         }
+    }
+}
+
+impl Hasher for Hashed {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash.rotate_right(SHARDS.ilog2());
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 

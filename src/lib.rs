@@ -76,6 +76,7 @@ mod table;
 pub mod testing;
 mod tombstone;
 mod trace;
+mod user_agent;
 mod value;
 mod versioned;
 mod written;

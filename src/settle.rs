@@ -140,8 +140,9 @@ impl Suspended {
             )));
         }
         let request = request(&self.last, None).map_err(|error| self.of(error))?;
-        let mut outgoing = Outgoing::new(self.operation, request);
-        self.table.store().caller().serialise(&mut outgoing).await;
+        let caller = self.table.store().caller();
+        let mut outgoing = Outgoing::new(self.operation, request, caller.clock());
+        caller.serialise(&mut outgoing).await;
         match outgoing.freeze() {
             Some(frozen) if frozen.fingerprint() == self.content.fingerprint() => self.send(outgoing).await,
             _ => Err(self.of(Error::invalid("the content is another than that of the call that is resumed"))),
@@ -283,7 +284,8 @@ impl<'t, R: FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error>> Run<'t,
             };
             match rendered {
                 Ok(request) => {
-                    *slot = Some((attempt, Outgoing::new(write.operation, request).write_id(attempt.id.uuid())))
+                    let outgoing = Outgoing::new(write.operation, request, store.caller().clock());
+                    *slot = Some((attempt, outgoing.write_id(attempt.id.uuid())));
                 }
                 Err(error) => return self.fail(error),
             }
@@ -411,7 +413,9 @@ pub(crate) async fn read(
 ) -> Result<(Option<RawItem>, Spent), Error> {
     table.check_names().map_err(|error| error.with_operation(operation, table.name()))?;
     let span = trace::operation(operation, table.name());
-    read_until_answered(table, operation, Outgoing::new(operation, request)).instrument(span).await
+    read_until_answered(table, operation, Outgoing::new(operation, request, table.store().caller().clock()))
+        .instrument(span)
+        .await
 }
 
 async fn read_until_answered(

@@ -57,7 +57,9 @@ impl Store {
     /// [`aws_sdk_dynamodb::Config`].
     ///
     /// Retries, timeouts, the HTTP client, the clock and the credentials are the configuration's. The SDK's own retries are
-    /// turned off in the store's copy of it, since the store has to know of each attempt what became of it.
+    /// turned off in the store's copy of it, since the store has to know of each attempt what became of it; so is its
+    /// protection against stalled streams where the configuration doesn't ask for it, since each attempt has a timeout. Requests
+    /// go without the headers `amz-sdk-request` and `amz-sdk-invocation-id`, in which the SDK would count its own retries.
     ///
     /// ```
     /// # async fn example() {

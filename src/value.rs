@@ -15,22 +15,17 @@ const EXPONENTS: std::ops::RangeInclusive<i64> = -130..=125;
 
 /// Checks a whole item, which may be `room` bytes less than the limit.
 pub(crate) fn check_item(item: &RawItem, room: usize) -> Result<(), Error> {
-    let (mut size, mut greatest) = (room, ("", 0));
-    for (name, value) in item {
-        let own = name.len() + check(name, value)?;
-        size += own;
-        if own > greatest.1 {
-            greatest = (name, own);
-        }
+    let own = |(name, value): (&String, &AttributeValue)| Ok::<_, Error>(name.len() + check(name, value)?);
+    let size = item.iter().try_fold(room, |size, attribute| Ok::<_, Error>(size + own(attribute)?))?;
+    if size <= MAX_ITEM {
+        return Ok(());
     }
-    if size > MAX_ITEM {
-        let (name, own) = greatest;
-        return Err(Error::invalid(format!(
-            "the item has {size} bytes with its stamp, {own} of them in `{name}`; DynamoDB takes {MAX_ITEM}: store less, \
-             or put the bulk elsewhere"
-        )));
-    }
-    Ok(())
+    let greatest = item.iter().max_by_key(|attribute| own(*attribute).unwrap_or_default());
+    let (name, own) = greatest.map_or(("", 0), |attribute| (attribute.0.as_str(), own(attribute).unwrap_or_default()));
+    Err(Error::invalid(format!(
+        "the item has {size} bytes with its stamp, {own} of them in `{name}`; DynamoDB takes {MAX_ITEM}: store less, or put \
+         the bulk elsewhere"
+    )))
 }
 
 /// Checks a value, and gives its size in bytes (AWS, "DynamoDB item sizes and formats").
@@ -85,6 +80,9 @@ const TOO_FAR: &str = "is outside of the numbers that DynamoDB can hold (1E-130 
 /// The size of a number: one byte for every two significant digits, and one.
 fn number(text: &str) -> Result<usize, &'static str> {
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    if let Some(significant) = significant(unsigned) {
+        return Ok(significant.div_ceil(2) + 1);
+    }
     let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().map_err(|_| NO_NUMBER)?),
         None => (unsigned, 0),
@@ -110,6 +108,26 @@ fn number(text: &str) -> Result<usize, &'static str> {
         return Err(TOO_FAR);
     }
     Ok(significant.div_ceil(2) + 1)
+}
+
+/// The number of significant digits, in one pass, where there are so few digits, and no exponent, that the number is within
+/// all bounds: by far the most frequent case.
+fn significant(unsigned: &str) -> Option<usize> {
+    let (mut digits, mut significant, mut zeros, mut is_fraction) = (0, 0, 0, false);
+    for byte in unsigned.bytes() {
+        match byte {
+            b'0' if significant > 0 => zeros += 1,
+            b'0' => {}
+            b'1'..=b'9' => (significant, zeros) = (significant + zeros + 1, 0),
+            b'.' if !is_fraction => {
+                is_fraction = true;
+                continue;
+            }
+            _ => return None,
+        }
+        digits += 1;
+    }
+    (1..=MAX_DIGITS).contains(&digits).then_some(significant)
 }
 
 #[cfg(test)]

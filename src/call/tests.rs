@@ -299,6 +299,42 @@ async fn interceptors_of_the_user_see_every_attempt_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn every_request_has_the_user_agent_that_the_sdk_makes_and_no_count_of_attempts() {
+    let peer = Peer::new(vec![Act::answer(200, "{}"); 5]);
+    let plain = peer.config().to_builder().retry_config(RetryConfig::disabled()).build();
+    Client::from_conf(plain).list_tables().send().await.expect("answered");
+    let caller = Caller::new(&peer.config(), &RetryPolicy::new());
+    for request in [Kind::Put, Kind::Put, Kind::Get, Kind::Update] {
+        caller.send(&mut request.outgoing(&caller), &mut caller.begin()).await;
+    }
+    let seen = peer.seen();
+    assert!(!seen[0].header("amz-sdk-request").is_empty() && !seen[0].header("amz-sdk-invocation-id").is_empty());
+    for ours in &seen[1..] {
+        for header in ["user-agent", "x-amz-user-agent"] {
+            assert_eq!(ours.header(header), seen[0].header(header));
+        }
+        assert!(ours.header("x-amz-user-agent").contains("api/dynamodb"), "{}", ours.header("x-amz-user-agent"));
+        assert!(ours.header("authorization").contains("x-amz-user-agent"), "it is signed");
+        assert_eq!(ours.header("amz-sdk-request") + &ours.header("amz-sdk-invocation-id"), "");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interceptor_of_the_user_finds_the_user_agent_of_each_request_as_the_sdk_made_it() {
+    let peer = Peer::new(vec![Act::answer(200, "{}"); 3]);
+    let config = peer.config().to_builder().interceptor(Boasting::default()).build();
+    let caller = Caller::new(&config, &RetryPolicy::new());
+    for _ in 0..3 {
+        caller.send(&mut Kind::Put.outgoing(&caller), &mut caller.begin()).await;
+    }
+    for (ours, number) in peer.seen().iter().zip(1..) {
+        let user_agent = ours.header("user-agent");
+        assert!(user_agent.starts_with("aws-sdk-rust/"), "{user_agent}");
+        assert!(user_agent.ends_with(&format!(" boast/{number}")), "{user_agent}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_dropped_attempt_can_be_followed_by_the_same_bytes() {
     let peer = Peer::new([Act::Hang, Act::answer(200, "{}")]);
     let caller = Caller::new(&peer.config(), &RetryPolicy::new());
@@ -360,6 +396,18 @@ async fn what_the_user_configured_is_kept_but_for_retries_and_the_operation_time
     assert_eq!(ours.retry_config().map(RetryConfig::max_attempts), Some(1));
     assert_eq!(ours.region(), config.region());
     assert_eq!(caller.begin().remaining(), Some(Duration::from_secs(9)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn stalled_streams_are_watched_for_only_where_the_user_asks_for_it() {
+    let config = Peer::new([]).config();
+    let asking =
+        config.to_builder().stalled_stream_protection(StalledStreamProtectionConfig::enabled().build()).build();
+    for (config, watched) in [(config, false), (asking, true)] {
+        let caller = Caller::new(&config, &RetryPolicy::new());
+        let ours = caller.client().config().stalled_stream_protection().expect("set");
+        assert_eq!(ours.is_enabled(), watched);
+    }
 }
 
 // ---- real sockets ---------------------------------------------------------------------------------------------------
@@ -598,7 +646,7 @@ enum Kind {
 
 impl Kind {
     fn outgoing(self, caller: &Caller) -> Outgoing {
-        let (client, key) = (caller.client(), AttributeValue::S("secret".into()));
+        let (client, clock, key) = (caller.client(), caller.clock(), AttributeValue::S("secret".into()));
         match self {
             Self::Put => Outgoing::new(
                 "insert",
@@ -609,6 +657,7 @@ impl Kind {
                     .item("tags", AttributeValue::Ss(vec!["x".into(), "y".into()]))
                     .condition_expression("attribute_not_exists(#n0)")
                     .expression_attribute_names("#n0", "id"),
+                clock,
             ),
             Self::Update => Outgoing::new(
                 "update",
@@ -619,9 +668,10 @@ impl Kind {
                     .update_expression("SET #n0 = :v0")
                     .expression_attribute_names("#n0", "owner")
                     .expression_attribute_values(":v0", AttributeValue::S("secret".into())),
+                clock,
             ),
-            Self::Delete => Outgoing::new("delete", client.delete_item().table_name("accounts").key("id", key)),
-            Self::Get => Outgoing::new("get", client.get_item().table_name("accounts").key("id", key)),
+            Self::Delete => Outgoing::new("delete", client.delete_item().table_name("accounts").key("id", key), clock),
+            Self::Get => Outgoing::new("get", client.get_item().table_name("accounts").key("id", key), clock),
         }
     }
 }
@@ -672,6 +722,29 @@ impl Intercept for Refusing {
 /// Numbers the attempts it sees.
 #[derive(Debug, Default)]
 struct Numbering(AtomicU8);
+
+/// Adds to the user agent, to that of each request another number.
+#[derive(Debug, Default)]
+struct Boasting(AtomicU8);
+
+#[dyn_dispatch_hint]
+impl Intercept for Boasting {
+    fn name(&self) -> &'static str {
+        "Boasting"
+    }
+
+    fn modify_before_signing(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &Components,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let (headers, number) = (context.request_mut().headers_mut(), self.0.fetch_add(1, Ordering::Relaxed) + 1);
+        let boast = format!("{} boast/{number}", headers.get("user-agent").unwrap_or_default());
+        headers.insert("user-agent", boast);
+        Ok(())
+    }
+}
 
 #[dyn_dispatch_hint]
 impl Intercept for Numbering {

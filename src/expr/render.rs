@@ -1,7 +1,7 @@
 //! Rendering: expressions as DynamoDB reads them, with a placeholder for every name and value.
 
 use std::collections::HashMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -165,8 +165,8 @@ impl Rendering {
         let names = self.names.into_iter().enumerate();
         let values = self.values.into_iter().enumerate();
         Ok((
-            names.map(|(number, name)| (Placeholder { sigil: "#n", number }.to_string(), name)).collect(),
-            values.map(|(number, value)| (Placeholder { sigil: ":v", number }.to_string(), value)).collect(),
+            names.map(|(number, name)| (Placeholder { sigil: "#n", number }.text(), name)).collect(),
+            values.map(|(number, value)| (Placeholder { sigil: ":v", number }.text(), value)).collect(),
         ))
     }
 
@@ -187,7 +187,7 @@ impl Rendering {
                 Segment::Name(name) => {
                     let separator = if position == 0 { "" } else { "." };
                     text.push_str(separator);
-                    text.push_str(&self.name(name).to_string());
+                    text.push_str(&self.name(name).text());
                 }
                 Segment::Index(index) => text.push_str(&format!("[{index}]")),
             }
@@ -196,9 +196,23 @@ impl Rendering {
     }
 }
 
+impl Placeholder {
+    fn text(self) -> String {
+        let mut text = String::with_capacity(5);
+        // Writing to a string doesn't fail.
+        let _ = write!(text, "{self}");
+        text
+    }
+}
+
 impl fmt::Display for Placeholder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.sigil, self.number)
+        f.write_str(self.sigil)?;
+        match u8::try_from(self.number) {
+            // Nearly always, and in a tenth of the time.
+            Ok(digit @ 0..=9) => f.write_char(char::from(b'0' + digit)),
+            _ => self.number.fmt(f),
+        }
     }
 }
 
