@@ -137,17 +137,23 @@ const SKEWED: [Clocks; 2] = [Clocks::Ranks([1, 3, 0]), Clocks::Ranks([3, 1, 0])]
 fn searches(scope: Scope) -> Vec<Search> {
     let singles: Vec<_> = VERBS.iter().map(|&verb| vec![(verb, 0)]).collect();
     let mut all = Vec::new();
-    for weather in [PATIENT, TAKEN_UP, FOREIGN, EXPIRING] {
-        all.extend(with(&singles, weather, &[Clocks::Agree, SKEWED[0]]));
-    }
+    let alone = |most: u8| {
+        let weathers = [PATIENT, TAKEN_UP, FOREIGN, EXPIRING].map(|weather| Weather { faults: most, ..weather });
+        weathers
+            .into_iter()
+            .flat_map(|weather| with(&singles, weather, &[Clocks::Agree, SKEWED[0]]))
+            .collect::<Vec<_>>()
+    };
     match scope {
         Scope::Small => {
             for weather in [FOREIGN, EXPIRING] {
-                all.extend(with(&pairs(&LOGLESS, [0, 1]), weather, &[Clocks::Agree]));
+                all.extend(with(&pairs(&LOGLESS, [0, 1]), Weather { faults: 2, ..weather }, &[Clocks::Agree]));
             }
+            all.extend(alone(3));
             all.extend(with(&pairs(&VERBS, [0, 0]), CALM, &[Clocks::Agree, SKEWED[0]]));
         }
         Scope::Large => {
+            all.extend(alone(UNBOUNDED));
             all.extend(with(&singles, Weather { attempts: 3, ..TAKEN_UP }, &[Clocks::Agree]));
             all.extend(with(&pairs(&CORE, [0, 0]), Weather { takers: 1, ..CALM }, &[Clocks::Agree]));
             for lanes in [[0, 0], [0, 1]] {
