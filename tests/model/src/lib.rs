@@ -14,6 +14,7 @@ mod protocol {
     pub(crate) mod rules;
     pub(crate) mod verdict;
 }
+mod promise;
 mod scopes;
 mod search;
 mod table;

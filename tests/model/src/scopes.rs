@@ -126,6 +126,8 @@ struct Weather {
 const CALM: Weather = Weather { attempts: 2, foreign_puts: 0, expiries: 0, takers: 0, faults: UNBOUNDED };
 const PATIENT: Weather = Weather { attempts: 3, ..CALM };
 const TAKEN_UP: Weather = Weather { takers: 2, ..CALM };
+/// A tombstone expires, or a live item, while its unknown outcome waits to be taken up.
+const FORGOTTEN: Weather = Weather { takers: 1, expiries: 1, ..CALM };
 const FOREIGN: Weather = Weather { foreign_puts: 1, ..CALM };
 const EXPIRING: Weather = Weather { expiries: 1, ..CALM };
 
@@ -138,7 +140,8 @@ fn searches(scope: Scope) -> Vec<Search> {
     let singles: Vec<_> = VERBS.iter().map(|&verb| vec![(verb, 0)]).collect();
     let mut all = Vec::new();
     let alone = |most: u8| {
-        let weathers = [PATIENT, TAKEN_UP, FOREIGN, EXPIRING].map(|weather| Weather { faults: most, ..weather });
+        let weathers =
+            [PATIENT, TAKEN_UP, FORGOTTEN, FOREIGN, EXPIRING].map(|weather| Weather { faults: most, ..weather });
         weathers
             .into_iter()
             .flat_map(|weather| with(&singles, weather, &[Clocks::Agree, SKEWED[0]]))
@@ -158,7 +161,7 @@ fn searches(scope: Scope) -> Vec<Search> {
             all.extend(with(&pairs(&CORE, [0, 0]), Weather { takers: 1, ..CALM }, &[Clocks::Agree]));
             for lanes in [[0, 0], [0, 1]] {
                 all.extend(with(&pairs(&VERBS, lanes), PATIENT, &[Clocks::Agree, SKEWED[0], SKEWED[1]]));
-                for weather in [FOREIGN, EXPIRING] {
+                for weather in [FOREIGN, EXPIRING].map(|weather| Weather { faults: 3, ..weather }) {
                     all.extend(with(&pairs(&VERBS, lanes), weather, &[Clocks::Agree, SKEWED[1]]));
                 }
             }
@@ -193,7 +196,9 @@ fn with(scripts: &[Vec<(Verb, u8)>], weather: Weather, clocks: &[Clocks]) -> Vec
         for start in STARTS {
             for &clocks in clocks {
                 for tombstones in [true, false] {
-                    if start != Start::Tombstone || tombstones {
+                    // A version of another program's matters to calls alone, and where that program goes on.
+                    let tells = start != Start::ForeignVersion || foreign_puts > 0 || calls.len() == 1;
+                    if tells && (start != Start::Tombstone || tombstones) {
                         let calls = calls.clone();
                         all.push(Search {
                             calls,

@@ -4,10 +4,10 @@ use std::fmt;
 
 use stateright::{Model, Property};
 
+use crate::promise::{self, Facts};
 use crate::protocol::call::{Attempt, Call, Outcome, Step};
 use crate::protocol::guard::{Birth, Expect, Guard};
 use crate::protocol::log::{History, KeyStamp, Lane, Log, Seen, Version, WriteId};
-use crate::protocol::verdict::Refusal;
 use crate::table::{Effect, Row, apply};
 
 /// What a call of a script does.
@@ -84,68 +84,49 @@ pub(crate) struct Search {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct State {
-    row: Option<Row>,
-    runs: Vec<Run>,
+    pub(crate) row: Option<Row>,
+    pub(crate) runs: Vec<Run>,
     /// Requests that their callers have given up, and that may still arrive.
     /// In order, as often as each may arrive.
-    late: Vec<Request>,
-    facts: Vec<Facts>,
-    newest_id: u128,
-    foreign_puts: u8,
-    expiries: u8,
-    takers: u8,
-    faults: u8,
-    last_version: u64,
-    broken: Option<&'static str>,
+    pub(crate) late: Vec<Request>,
+    pub(crate) facts: Vec<Facts>,
+    pub(crate) newest_id: u128,
+    pub(crate) foreign_puts: u8,
+    pub(crate) expiries: u8,
+    pub(crate) takers: u8,
+    pub(crate) faults: u8,
+    pub(crate) last_version: u64,
+    pub(crate) broken: Option<&'static str>,
 }
 
 /// A request, of a call that last heard of the item when other programs had put it so often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Request {
-    op: usize,
-    attempt: Attempt,
-    puts: u8,
+pub(crate) struct Request {
+    pub(crate) op: usize,
+    pub(crate) attempt: Attempt,
+    pub(crate) puts: u8,
 }
 
 /// One process that works on a call: the first, or one that takes up its unknown outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Run {
-    op: usize,
-    phase: Phase,
-    sent: u8,
+pub(crate) struct Run {
+    pub(crate) op: usize,
+    pub(crate) phase: Phase,
+    pub(crate) sent: u8,
     /// Whether the last attempt got an answer from the table.
-    answered: bool,
+    pub(crate) answered: bool,
     /// How often other programs had put the item when this process last heard of it.
-    puts: u8,
+    pub(crate) puts: u8,
     /// The last attempt of the call's own, fences aside.
-    last: Option<Attempt>,
+    pub(crate) last: Option<Attempt>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Phase {
+pub(crate) enum Phase {
     Idle,
     Running(Call),
     Ended(Outcome, Call),
     Crashed,
-}
-
-/// What really happened to a call, whatever it believes.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-struct Facts {
-    effects: u8,
-    made: Option<u64>,
-    /// The call's effect, or a fence of it, is in the item's log.
-    logged: bool,
-    /// It wrote an item that had no log, and so no birth to go by.
-    adopted: bool,
-    /// The greatest id that it has in a log, or had when another program overwrote it.
-    newest: Option<WriteId>,
-    /// That log vanished, which the promise concedes (3.10).
-    conceded: bool,
-    /// The item was deleted or vanished, which ends the promise of a keyed insert.
-    deleted: bool,
-    /// A bit for each call that had ended before this one began.
-    after: u8,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -179,7 +160,7 @@ pub(crate) const UNBOUNDED: u8 = u8::MAX;
 
 const BIRTH: WriteId = WriteId(2 * SPREAD);
 /// Ids are told apart by their remainder: which process made them.
-const SPREAD: u128 = 16;
+pub(crate) const SPREAD: u128 = 16;
 
 impl Action {
     fn is_fault(self) -> bool {
@@ -194,7 +175,7 @@ fn is_fence(attempt: &Attempt) -> bool {
 }
 
 impl Search {
-    fn initial_row(&self) -> Option<Row> {
+    pub(crate) fn initial_row(&self) -> Option<Row> {
         let log = Log {
             birth: BIRTH,
             keyed: None,
@@ -212,7 +193,7 @@ impl Search {
         Some(Row { seen, value: 0 })
     }
 
-    fn expect(&self, op: usize) -> Expect {
+    pub(crate) fn expect(&self, op: usize) -> Expect {
         let row = self.initial_row();
         let seen = row.as_ref().map(|row| &row.seen);
         let version = match seen.map(|seen| seen.version) {
@@ -234,7 +215,7 @@ impl Search {
         }
     }
 
-    fn effect(&self, op: usize) -> Effect {
+    pub(crate) fn effect(&self, op: usize) -> Effect {
         match self.calls[op].0.effect {
             Does::Write => Effect::Write(u8::try_from(op).expect("few calls") + 1),
             Does::Delete if self.tombstones => Effect::Bury,
@@ -269,6 +250,9 @@ impl Search {
         }
         if let Some(row) = &before {
             self.look_at(state, op, row, fence);
+            if row.seen.tombstone && !fence && !matches!(attempt.guard, Guard::Revive { .. }) {
+                state.broken = Some("a tombstone was written as if it were an item");
+            }
         }
         let effect = self.effect(op);
         state.facts[op].logged |= effect != Effect::Delete || fence;
@@ -318,62 +302,6 @@ impl Search {
             }
         }
         (true, before)
-    }
-
-    /// What an attempt that applies must find.
-    fn look_at(&self, state: &mut State, op: usize, row: &Row, fence: bool) {
-        if fence {
-            return;
-        }
-        let (Expect::At { version, birth }, Wants::AsRead | Wants::BareVersion) =
-            (self.expect(op), self.calls[op].0.expect)
-        else {
-            // Clocks that disagree make later births look like earlier ones, which is conceded.
-            if let Some(log) = row.seen.log()
-                && self.clocks == Clocks::Agree
-                && let Some(born_by) = self.maker(state, log.birth)
-                && state.facts[born_by].after & 1 << op != 0
-            {
-                state.broken = Some("a late attempt changed an item that was inserted after its call");
-            }
-            return;
-        };
-        let version_met = row.seen.version == if version == 0 { Version::Absent } else { Version::Number(version) };
-        let birth_met = match birth {
-            Birth::Known(birth) => row.seen.log().is_some_and(|log| log.birth == birth),
-            Birth::Foreign => row.seen.log().is_none(),
-            Birth::Any => true,
-        };
-        let born_after = row.seen.log().and_then(|log| self.maker(state, log.birth));
-        let too_late = born_after.is_some_and(|maker| state.facts[maker].after & 1 << op != 0);
-        if !(version_met && birth_met) || (too_late && self.clocks == Clocks::Agree) {
-            state.broken = Some("a call at a version changed an item that is not the one");
-        }
-    }
-
-    /// The call that made an id, but for the one that the item began with.
-    fn maker(&self, state: &State, id: WriteId) -> Option<usize> {
-        let run = (id.0 % SPREAD).checked_sub(1)?;
-        Some(state.runs[usize::try_from(run).ok()?].op)
-    }
-
-    /// The item is gone, and its log with it, which concedes the promise to calls that were in it (3.10).
-    fn erased(state: &mut State) {
-        state.last_version = 0;
-        for facts in &mut state.facts {
-            facts.conceded |= facts.logged;
-            facts.deleted = true;
-        }
-    }
-
-    /// Another program has put an item in the place of the one with the log. Where clocks agree, that still tells of the calls
-    /// that were in it: it has no log, or it is adopted under an id above theirs. Only what was done to an item without a log can be
-    /// repeated, if the item is put there once more as it was before.
-    fn overwritten(&self, state: &mut State) {
-        for facts in &mut state.facts {
-            facts.conceded |= facts.adopted || (facts.logged && self.clocks != Clocks::Agree);
-            facts.deleted = true;
-        }
     }
 
     fn go_on(&self, state: &mut State, run: usize, mut call: Call, step: Step, seen: Option<&Seen>) {
@@ -590,72 +518,7 @@ impl Model for Search {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        vec![
-            Property::always("an effect happens at most once", |search: &Self, state: &State| {
-                (0..search.calls.len()).all(|op| search.concedes(state, op) || search.effects(state, op) <= 1)
-            }),
-            Property::always("applied and replayed mean exactly once", |search: &Self, state: &State| {
-                state.ended().all(|(op, outcome)| {
-                    let gone_is_success = outcome == Outcome::Applied && search.calls[op].0.expect == Wants::Deleted;
-                    !matches!(outcome, Outcome::Applied | Outcome::Replayed)
-                        || search.concedes(state, op)
-                        || search.effects(state, op) == 1
-                        || (gone_is_success && search.effects(state, op) == 0)
-                })
-            }),
-            Property::always("refused means never, also later", |search: &Self, state: &State| {
-                state.ended().all(|(op, outcome)| {
-                    // Gone is success: what a delete found gone may have come to life by an older call since.
-                    !matches!(outcome, Outcome::Refused(_) | Outcome::NotApplied)
-                        || outcome == Outcome::Refused(Refusal::Gone)
-                        || search.concedes(state, op)
-                        || state.facts[op].effects == 0
-                })
-            }),
-            Property::always("versions grow, and the version told is the one made", |_: &Self, state: &State| {
-                state.broken.is_none()
-            }),
-            Property::always("alone and answered, a call is never unknown", |search: &Self, state: &State| {
-                let log_stays = search.tombstones
-                    && search.start == Start::Item
-                    && search.clocks == Clocks::Agree
-                    && search.foreign_puts + search.expiries == 0;
-                let alone = search.calls.len() == 1 && state.runs.len() == 1;
-                !(log_stays && alone)
-                    || state
-                        .runs
-                        .iter()
-                        .all(|run| !(run.answered && matches!(run.phase, Phase::Ended(Outcome::Unknown, _))))
-            }),
-            Property::always("gone is refused to those only who wanted it gone", |search: &Self, state: &State| {
-                state.ended().all(|(op, outcome)| {
-                    outcome != Outcome::Refused(Refusal::Gone) || search.calls[op].0.expect == Wants::Deleted
-                })
-            }),
-        ]
-    }
-}
-
-impl Search {
-    /// Whether the promise is conceded to a call: its log vanished or it never left one, and it doesn't write by the birth of the item
-    /// that it expects.
-    fn concedes(&self, state: &State, op: usize) -> bool {
-        let names_birth = matches!(self.expect(op), Expect::At { birth: Birth::Known(_), .. });
-        state.facts[op].conceded && (!names_birth || self.effect(op) == Effect::Delete)
-    }
-
-    /// How often a call's effect happened; calls with one idempotency key count as one, for as long as the item isn't
-    /// deleted. After that each has its own, or that of the one that it was told of.
-    fn effects(&self, state: &State, op: usize) -> u8 {
-        let own = state.facts[op].effects;
-        let Some(keyed) = self.calls[op].0.keyed else { return own };
-        let same_key = |other: &usize| self.calls[*other].0.keyed.is_some_and(|other| other.key == keyed.key);
-        let all = (0..self.calls.len()).filter(same_key).map(|other| state.facts[other].effects).sum();
-        match (state.facts[op].deleted, own) {
-            (false, _) => all,
-            (true, 0) => all.min(1),
-            (true, own) => own,
-        }
+        promise::properties()
     }
 }
 
@@ -687,7 +550,7 @@ impl fmt::Display for State {
 
 impl State {
     /// A bit for each call that nobody works on any more.
-    fn over(&self) -> u8 {
+    pub(crate) fn over(&self) -> u8 {
         let is_over =
             |op| self.runs.iter().all(|run| run.op != op || matches!(run.phase, Phase::Ended(..) | Phase::Crashed));
         (0..self.facts.len()).filter(|op| is_over(*op)).fold(0, |over, op| over | 1 << op)
@@ -704,7 +567,7 @@ impl State {
         Request { op, attempt: call.attempt(), puts }
     }
 
-    fn ended(&self) -> impl Iterator<Item = (usize, Outcome)> {
+    pub(crate) fn ended(&self) -> impl Iterator<Item = (usize, Outcome)> {
         self.runs.iter().filter_map(|run| match run.phase {
             Phase::Ended(outcome, _) => Some((run.op, outcome)),
             _ => None,
