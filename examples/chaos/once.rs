@@ -1,0 +1,70 @@
+//! The client that is this crate.
+
+use aws_sdk_dynamodb::Config;
+use dynamo_once::{Error, ErrorKind, Outcome, RetryPolicy, Store, Table, Versioned, Written};
+
+use crate::entry::Entry;
+use crate::history::{Change, Refusal, Token, Told, Verb};
+use crate::workload::Plan;
+
+/// Retries are taken from a budget, which an outage uses up; here nothing but the outage happens.
+const BUDGET: u32 = 1_000_000;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Once {
+    entries: Table<Entry>,
+}
+
+impl Once {
+    /// A store of its own. The one place that would know of tombstones.
+    pub(crate) fn new(config: Config, table: &str) -> Self {
+        let store = Store::builder(config).retry(RetryPolicy::new().budget(BUDGET)).build();
+        Self { entries: store.table_named(table) }
+    }
+
+    pub(crate) async fn create_table(&self) -> Result<(), Error> {
+        self.entries.create_if_missing().await
+    }
+
+    pub(crate) async fn read(&self, key: &str) -> Result<Option<Versioned<Entry>>, Error> {
+        self.entries.get(key).send().await
+    }
+
+    /// Makes a call's writes; `found` is what was read for it.
+    pub(crate) async fn write(&self, plan: &Plan, token: Token, found: Option<Versioned<Entry>>) -> Told {
+        let (entries, key, f) = (&self.entries, plan.key.as_str(), Entry::FIELDS);
+        let change = |delta: i64| {
+            move |entry: &mut Entry| {
+                entry.number += delta;
+                entry.token = token.to_string();
+            }
+        };
+        told(match (plan.verb, plan.change, found) {
+            (Verb::Upsert, Change::Put { number }, _) => entries.upsert(&Entry::new(key, number, token)).send().await,
+            (_, Change::Put { number }, _) => entries.insert(&Entry::new(key, number, token)).send().await,
+            (Verb::Save, Change::Add { delta }, Some(found)) => entries.save(found.with(change(delta))).send().await,
+            (Verb::Modify, Change::Add { delta }, _) => entries.modify(key, change(delta)).send().await,
+            (_, Change::Add { delta }, _) => {
+                entries.update(key).add(f.number, delta).set(f.token, token.to_string()).send().await
+            }
+            (Verb::DeleteAt, Change::Remove, Some(found)) => entries.delete(key).at(found.etag()).send().await,
+            (_, Change::Remove, _) => entries.delete(key).send().await,
+        })
+    }
+}
+
+fn told(result: Result<Written<Entry>, Error>) -> Told {
+    let error = match result {
+        Ok(written) if written.outcome() == Outcome::Replayed => return Told::Replayed,
+        Ok(_) => return Told::Applied,
+        Err(error) => error,
+    };
+    match error.kind() {
+        ErrorKind::OutcomeUnknown => Told::Unknown,
+        ErrorKind::AlreadyExists => Told::Refused(Refusal::AlreadyExists),
+        ErrorKind::NotFound => Told::Refused(Refusal::NotFound),
+        ErrorKind::VersionConflict => Told::Refused(Refusal::Conflict),
+        _ if error.is_refused() => Told::Refused(Refusal::Other),
+        _ => Told::GaveUp,
+    }
+}
