@@ -17,8 +17,8 @@ pub(crate) struct Findings {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Finding {
     pub(crate) fault: Fault,
-    /// The call that it concerns, where it is one.
-    pub(crate) token: Option<Token>,
+    /// The call that it concerns.
+    pub(crate) token: Token,
     pub(crate) key: String,
     pub(crate) why: &'static str,
 }
@@ -49,6 +49,19 @@ pub(crate) struct Counter {
     pub(crate) counted: i64,
 }
 
+impl Fault {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::FalseRefusal => "false refusal",
+            Self::RefusedThenApplied => "refused, applied",
+            Self::DoubleEffect => "double effect",
+            Self::LostWrite => "lost write",
+            Self::Unexplained => "unexplained",
+            Self::Conceded => "conceded",
+        }
+    }
+}
+
 /// Judges a history.
 pub(crate) fn check(history: &History) -> Findings {
     let mut findings = Findings::default();
@@ -67,18 +80,13 @@ pub(crate) fn check(history: &History) -> Findings {
         let replay = Replay::of(name, &key, &mut findings);
         for (token, call) in &key.calls {
             for (fault, why) in judge(*token, call, &key, &replay) {
-                findings.add(fault, Some(*token), name, why);
+                findings.add(fault, *token, name, why);
             }
         }
         if let Some((fault, token, why)) = compare(history, &replay, history.finals.get(name)) {
-            findings.add(fault, Some(token), name, why);
+            findings.add(fault, token, name, why);
         }
-        if let Some(counter) = Counter::of(name, &key, history.finals.get(name)) {
-            if counter.is_off() && findings.all.iter().all(|finding| finding.key != name) {
-                findings.add(Fault::Unexplained, None, name, "the counter is off, and no request says why");
-            }
-            findings.counters.push(counter);
-        }
+        findings.counters.extend(Counter::of(name, &key, history.finals.get(name)));
     }
     findings
 }
@@ -102,6 +110,8 @@ struct Replay {
 /// A change that was made to the item.
 struct Effect {
     token: Token,
+    /// When its call did.
+    began: Moment,
     at: Moment,
     removed: bool,
 }
@@ -112,11 +122,11 @@ impl Replay {
         let mut replay = Self::default();
         for delivery in key.deliveries.iter().filter(|delivery| delivery.did == Did::Apply) {
             let Some(call) = calls.get(&delivery.token) else {
-                findings.add(Fault::Unexplained, Some(delivery.token), name, "applied, and no call of this key");
+                findings.add(Fault::Unexplained, delivery.token, name, "applied, and no call of this key");
                 continue;
             };
             if let Some(why) = replay.apply(delivery, call) {
-                findings.add(Fault::Unexplained, Some(delivery.token), name, why);
+                findings.add(Fault::Unexplained, delivery.token, name, why);
             }
         }
         replay
@@ -142,7 +152,7 @@ impl Replay {
             (Change::Remove, _) => None,
         };
         if before.is_some() || self.stands.is_some() {
-            self.effects.push(Effect { token, at, removed: self.stands.is_none() });
+            self.effects.push(Effect { token, began: call.began, at, removed: self.stands.is_none() });
         }
         if before.is_some() != self.stands.is_some() {
             self.presence.push((at, self.stands.is_some()));
@@ -163,13 +173,7 @@ fn judge(token: Token, call: &Call, key: &Key<'_>, replay: &Replay) -> Vec<(Faul
     let mine: Vec<usize> =
         replay.effects.iter().enumerate().filter(|(_, effect)| effect.token == token).map(|(index, _)| index).collect();
     for pair in mine.windows(2) {
-        let between = &replay.effects[pair[0] + 1..pair[1]];
-        let makes_items = matches!(call.change, Change::Put { .. });
-        if makes_items && between.iter().any(|effect| effect.removed && effect.token != token) {
-            wrong.push((Fault::Conceded, "applied again after a delete of its item"));
-        } else {
-            wrong.push((Fault::DoubleEffect, "applied twice"));
-        }
+        wrong.push(applied_again(call, replay, pair[0], pair[1]));
     }
     let Some((told, when)) = call.told else { return wrong };
     let mut applied = mine.iter().map(|index| replay.effects[*index].at);
@@ -186,8 +190,13 @@ fn judge(token: Token, call: &Call, key: &Key<'_>, replay: &Replay) -> Vec<(Faul
                 _ => (Fault::FalseRefusal, "told that it is not applied, and it was"),
             });
         }
-        if applied.any(|at| at > when) {
-            wrong.push((Fault::RefusedThenApplied, "told that it is not applied, and it was later"));
+        if let Some(late) = applied.find(|at| *at > when) {
+            let deleted = replay.was(true, call.began, when) && replay.was(false, when, late);
+            wrong.push(if deleted {
+                (Fault::RefusedThenApplied, "told that it is not applied, and it was once the item was deleted")
+            } else {
+                (Fault::RefusedThenApplied, "told that it is not applied, and it was later")
+            });
         }
     }
     let grounds = match told {
@@ -199,6 +208,28 @@ fn judge(token: Token, call: &Call, key: &Key<'_>, replay: &Replay) -> Vec<(Faul
         wrong.push((Fault::FalseRefusal, "refused for what was not so at any time of the call"));
     }
     wrong
+}
+
+/// What it is that a call's change was made by one effect and by another. Only the first of these is conceded; the others
+/// differ in how bad they are.
+fn applied_again(call: &Call, replay: &Replay, first: usize, again: usize) -> (Fault, &'static str) {
+    let token = replay.effects[first].token;
+    let between = &replay.effects[first + 1..again];
+    let makes_items = matches!(call.change, Change::Put { .. });
+    if makes_items && between.iter().any(|effect| effect.removed && effect.token != token) {
+        return (Fault::Conceded, "applied again after another call's delete of its item");
+    }
+    let removed = replay.effects[first..again].iter().rposition(|effect| effect.removed);
+    let maker = removed.and_then(|removed| replay.effects[first..again].get(removed + 1));
+    match maker {
+        Some(maker) if maker.began < call.began => {
+            (Fault::DoubleEffect, "applied twice, the second time to an item that an older call has made since")
+        }
+        Some(_) => {
+            (Fault::DoubleEffect, "applied twice, the second time to an item that a younger call has made since")
+        }
+        None => (Fault::DoubleEffect, "applied twice to one item"),
+    }
 }
 
 /// A delete is as good as done where there is nothing to delete.
@@ -262,8 +293,8 @@ impl Counter {
         })
     }
 
-    /// Whether it counts something else than its callers believe. This asks no observer of the network.
-    pub(crate) fn is_off(&self) -> bool {
+    /// Whether it counts something else than its callers believe. This is a check on the others: it asks no observer.
+    fn is_off(&self) -> bool {
         !(self.acknowledged..=self.acknowledged + self.unknown).contains(&self.counted)
     }
 
@@ -275,6 +306,11 @@ impl Counter {
 }
 
 impl Findings {
+    /// Whether every promise was kept, as far as can be told.
+    pub(crate) fn kept(&self) -> bool {
+        self.broken().next().is_none() && !self.counters.iter().any(Counter::is_off)
+    }
+
     pub(crate) fn count(&self, fault: Fault) -> usize {
         self.all.iter().filter(|finding| finding.fault == fault).count()
     }
@@ -284,7 +320,7 @@ impl Findings {
         self.all.iter().filter(|finding| finding.fault != Fault::Conceded)
     }
 
-    fn add(&mut self, fault: Fault, token: Option<Token>, key: &str, why: &'static str) {
+    fn add(&mut self, fault: Fault, token: Token, key: &str, why: &'static str) {
         self.all.push(Finding { fault, token, key: key.to_owned(), why });
     }
 }

@@ -29,9 +29,12 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
     /// Whether deletes leave tombstones
-    #[arg(long, value_enum, default_value_t = Tombstones::Off)]
-    pub(crate) tombstones: Tombstones,
-    /// How many requests of a hundred meet a fault, as in `lost-reply=0.05`; may be given for each
+    #[arg(long, value_enum, default_value_t = Switch::Off)]
+    pub(crate) tombstones: Switch,
+    /// Whether items are deleted and made again
+    #[arg(long, value_enum, default_value_t = Switch::On)]
+    pub(crate) deletes: Switch,
+    /// The share of the requests that meet a fault, as in `late=0.1`; once for each fault that is to have another rate
     #[arg(long = "rate", value_name = "FAULT=SHARE", value_parser = rate)]
     rates: Vec<(Kind, f64)>,
     /// Prints the report as JSON
@@ -51,7 +54,7 @@ pub(crate) enum ClientKind {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Tombstones {
+pub(crate) enum Switch {
     On,
     Off,
 }
@@ -75,10 +78,10 @@ impl Options {
     pub(crate) fn read() -> Self {
         let options = Self::parse();
         let refuse = |reason: String| Self::command().error(ErrorKind::ValueValidation, reason).exit();
-        if options.tombstones == Tombstones::On && options.client == ClientKind::Sdk {
+        if options.tombstones == Switch::On && options.client == ClientKind::Sdk {
             refuse("the plain SDK knows no tombstones".to_owned());
         }
-        if options.tombstones == Tombstones::On {
+        if options.tombstones == Switch::On {
             refuse("tombstones are not there yet".to_owned());
         }
         if let Some(kind) = Kind::value_variants()

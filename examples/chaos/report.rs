@@ -1,13 +1,13 @@
 //! The report: a table by verb, and the history behind what is wrong.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use serde::Serialize;
 
 use crate::checker::{Counter, Fault, Finding, Findings};
 use crate::history::{Call, Did, Heat, History, Moment, Token, Told, Verb};
-use crate::options::{Options, Tombstones};
+use crate::options::{Options, Switch};
 use crate::run::Run;
 
 #[derive(Debug, Serialize)]
@@ -27,8 +27,17 @@ pub(crate) struct Report {
     unknown_on_cold_keys: usize,
     counters: Counters,
     unexplained: usize,
+    found: Vec<Found>,
     /// Whether every promise was kept.
     kept: bool,
+}
+
+/// What was found, in words, and how often.
+#[derive(Debug, Serialize)]
+struct Found {
+    fault: &'static str,
+    what: &'static str,
+    count: usize,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -78,7 +87,7 @@ impl Report {
             writers: options.writers,
             processes: options.processes,
             seed: options.seed,
-            tombstones: options.tombstones == Tombstones::On,
+            tombstones: options.tombstones == Switch::On,
             rates: options.named_rates(),
             seconds: run.took.as_secs_f64(),
             faults: run.faults,
@@ -88,7 +97,8 @@ impl Report {
             unknown_on_cold_keys: cold.iter().filter(|call| is_unknown(call)).count(),
             counters: Counters::of(&findings.counters),
             unexplained: findings.count(Fault::Unexplained),
-            kept: findings.broken().next().is_none(),
+            found: Found::of(findings),
+            kept: findings.kept(),
         }
     }
 
@@ -133,8 +143,11 @@ impl Report {
             Some((key, excess)) => writeln!(text, ", {key} by {}", percent(*excess)),
             None => writeln!(text),
         };
-        if self.unexplained > 0 {
-            let _ = writeln!(text, "the history leaves unexplained: {}", self.unexplained);
+        if !self.found.is_empty() {
+            text.push_str("\nfound:\n");
+        }
+        for Found { fault, what, count } in &self.found {
+            let _ = writeln!(text, "{count:>6}  {fault}: {what}");
         }
         let verdict = if self.kept { "Every promise was kept." } else { "Promises were broken." };
         let _ = writeln!(text, "\n{verdict}");
@@ -163,7 +176,7 @@ impl Row {
                 Some(Told::Unknown) | None => &mut row.unknown,
             } += 1;
         }
-        let verb_of = |finding: &Finding| Some(history.calls.get(finding.token.as_ref()?)?.verb);
+        let verb_of = |finding: &Finding| Some(history.calls.get(&finding.token)?.verb);
         for finding in findings.all.iter().filter(|finding| verb_of(finding).is_some_and(wanted)) {
             match finding.fault {
                 Fault::FalseRefusal => row.false_refusals += 1,
@@ -262,15 +275,24 @@ pub(crate) fn explain(history: &History, finding: &Finding) -> String {
         events.push((delivery.at, delivery.token, format!("its request {} {did}", delivery.request)));
     }
     events.sort_by_key(|(at, _, _)| *at);
-    let concerns = |token: &Token| finding.token.is_none_or(|concerned| concerned == *token);
-    let first = events.iter().position(|(_, token, _)| concerns(token)).unwrap_or(0);
-    let last = events.iter().rposition(|(_, token, _)| concerns(token)).map_or(0, |last| last + 1);
-    let mut text = format!("{:?} on {}: {}\n", finding.fault, finding.key, finding.why);
+    let first = events.iter().position(|(_, token, _)| *token == finding.token).unwrap_or(0);
+    let last = events.iter().rposition(|(_, token, _)| *token == finding.token).map_or(0, |last| last + 1);
+    let mut text = format!("{} of {} on {}: {}\n", finding.fault.name(), finding.token, finding.key, finding.why);
     // Two more, to show what stood there before.
     for (Moment(at), token, what) in events[first.saturating_sub(2)..last].iter().take(LINES) {
         let _ = writeln!(text, "  {at:>8}  {:<7} {what}", token.to_string());
     }
     text
+}
+
+impl Found {
+    fn of(findings: &Findings) -> Vec<Self> {
+        let mut counts: BTreeMap<(Fault, &'static str), usize> = BTreeMap::new();
+        for finding in &findings.all {
+            *counts.entry((finding.fault, finding.why)).or_default() += 1;
+        }
+        counts.into_iter().map(|((fault, what), count)| Self { fault: fault.name(), what, count }).collect()
+    }
 }
 
 /// A hot key's history may be long.

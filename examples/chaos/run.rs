@@ -81,7 +81,7 @@ impl Place {
 
     async fn run(&self, options: &Options) -> Result<Run, BoxError> {
         let journal = Journal::default();
-        let (setup, writers) = workload(options.seed, options.ops as usize, options.writers.into());
+        let (setup, writers) = workload(options);
         let calm = self.client(options, "setup", observed(self.http.clone(), &journal));
         for plan in &setup {
             calm.make(plan, &journal).await;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::history::{Change, Heat, Verb};
+use crate::options::{Options, Switch};
 
 /// A call to be made.
 #[derive(Debug, Clone)]
@@ -20,6 +21,7 @@ pub(crate) struct Writer {
     number: usize,
     made: usize,
     scale: Scale,
+    deletes: Switch,
     random: fastrand::Rng,
     races: Arc<AtomicUsize>,
 }
@@ -41,7 +43,8 @@ const CALLS_ON_A_COLD_KEY: usize = 10;
 const SORTS: [&str; 2] = ["counter", "item"];
 
 /// The whole workload: the plans that make the items it starts from, and the writers.
-pub(crate) fn workload(seed: u64, calls: usize, writers: usize) -> (Vec<Plan>, Vec<Writer>) {
+pub(crate) fn workload(options: &Options) -> (Vec<Plan>, Vec<Writer>) {
+    let (calls, writers) = (options.ops as usize, options.writers.into());
     let scale = Scale { writers, cold: (calls / CALLS_ON_A_COLD_KEY / 4).max(1) };
     let setup = SORTS.iter().flat_map(|sort| {
         let keys = [(Heat::Hot, HOT), (Heat::Cold, scale.cold)];
@@ -54,7 +57,8 @@ pub(crate) fn workload(seed: u64, calls: usize, writers: usize) -> (Vec<Plan>, V
         number,
         made: 0,
         scale,
-        random: fastrand::Rng::with_seed(seed.wrapping_mul(1_000_003).wrapping_add(number as u64)),
+        deletes: options.deletes,
+        random: fastrand::Rng::with_seed(options.seed.wrapping_mul(1_000_003).wrapping_add(number as u64)),
         races: Arc::clone(&races),
     };
     (setup.collect(), (0..writers).map(writer).collect())
@@ -77,6 +81,7 @@ impl Writer {
             56..70 => self.on_some("item", 25, Verb::Save),
             70..80 => self.on_some("item", 60, Verb::Modify),
             80..86 => self.on_some("item", 40, Verb::Upsert),
+            86.. if self.deletes == Switch::Off => self.on_some("item", 25, Verb::Save),
             86..90 => self.on_some("reborn", 35, Verb::Insert),
             90..92 => self.on_some("reborn", 35, Verb::Upsert),
             92..94 => self.on_some("reborn", 35, Verb::Update),
