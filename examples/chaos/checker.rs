@@ -213,10 +213,9 @@ fn judge(token: Token, call: &Call, key: &Key<'_>, replay: &Replay) -> Vec<(Faul
 /// What it is that a call's change was made by one effect and by another. Only the first of these is conceded; the others
 /// differ in how bad they are.
 fn applied_again(call: &Call, replay: &Replay, first: usize, again: usize) -> (Fault, &'static str) {
-    let token = replay.effects[first].token;
     let between = &replay.effects[first + 1..again];
     let makes_items = matches!(call.change, Change::Put { .. });
-    if makes_items && between.iter().any(|effect| effect.removed && effect.token != token) {
+    if makes_items && between.iter().any(|effect| effect.removed) {
         return (Fault::Conceded, "applied again after another call's delete of its item");
     }
     let removed = replay.effects[first..again].iter().rposition(|effect| effect.removed);

@@ -256,16 +256,17 @@ fn an_insert_applied_again_is_conceded_after_another_calls_delete_only() {
 
 #[test]
 fn a_delete_at_an_etag_that_the_network_repeated_may_be_told_not_found() {
-    let told_not_found = |second_request| {
+    let told_not_found = |verb, second_request| {
         Story::counter()
-            .begins(1, DeleteAt, Change::Remove)
+            .begins(1, verb, Change::Remove)
             .delivers(1, 1, Apply)
             .delivers(1, second_request, Refuse)
             .tells(1, Refused(Refusal::NotFound))
     };
-    told_not_found(1).shows(&[(Fault::Conceded, 1)]);
+    told_not_found(DeleteAt, 1).shows(&[(Fault::Conceded, 1)]);
     // The client itself sent it again: it had to know.
-    told_not_found(2).shows(&[(Fault::FalseRefusal, 1)]);
+    told_not_found(DeleteAt, 2).shows(&[(Fault::FalseRefusal, 1)]);
+    told_not_found(Delete, 1).shows(&[(Fault::FalseRefusal, 1)]);
 }
 
 #[test]
@@ -287,6 +288,10 @@ fn a_counter_is_held_against_what_its_callers_believe() {
     assert!(counter.is_off());
     assert!((counter.excess() - 0.5).abs() < 1e-9);
     assert!(Counter { counted: 1, ..counter }.is_off(), "one too few");
+
+    let counters = |story: Story| check(&story.history).counters.len();
+    assert_eq!(counters(Story::counter().does(1, Update, ADD).does(2, Save, ADD)), 0, "a save may be refused");
+    assert_eq!(counters(Story::counter().does(1, Update, Change::Add { delta: 2 })), 0);
 }
 
 #[test]
