@@ -145,7 +145,13 @@ impl Replay {
                 Some(Image { number, token })
             }
             (Change::Add { delta }, Some(image)) => Some(Image { number: image.number + delta, token }),
-            (Change::Add { delta }, None) => {
+            (Change::AddIf { delta, at_least }, Some(image)) => {
+                if image.number < at_least {
+                    odd = Some("a change was applied against its condition");
+                }
+                Some(Image { number: image.number + delta, token })
+            }
+            (Change::Add { delta } | Change::AddIf { delta, .. }, None) => {
                 odd = Some("a change was applied to no item");
                 Some(Image { number: delta, token })
             }

@@ -43,6 +43,8 @@ pub(crate) enum Verb {
     RacedInsert,
     Upsert,
     Update,
+    /// Under a condition of the caller's own.
+    UpdateWhen,
     Save,
     Modify,
     Delete,
@@ -66,6 +68,11 @@ pub(crate) enum Change {
     /// Adds to its number, also where the client does so by a read and a write: that no change came between is its task.
     Add {
         delta: i64,
+    },
+    /// Adds to its number where that is as great as this.
+    AddIf {
+        delta: i64,
+        at_least: i64,
     },
     Remove,
 }
@@ -120,11 +127,12 @@ pub(crate) struct Image {
 }
 
 impl Verb {
-    pub(crate) const COUNTED: [Self; 8] = [
+    pub(crate) const COUNTED: [Self; 9] = [
         Self::Insert,
         Self::RacedInsert,
         Self::Upsert,
         Self::Update,
+        Self::UpdateWhen,
         Self::Save,
         Self::Modify,
         Self::Delete,
@@ -138,6 +146,7 @@ impl Verb {
             Self::RacedInsert => "insert, raced",
             Self::Upsert => "upsert",
             Self::Update => "update",
+            Self::UpdateWhen => "update when",
             Self::Save => "save",
             Self::Modify => "modify",
             Self::Delete => "delete",

@@ -44,6 +44,10 @@ impl Once {
             (_, Change::Put { number }, _) => entries.insert(&Entry::new(key, number, token)).send().await,
             (Verb::Save, Change::Add { delta }, Some(found)) => entries.save(found.with(change(delta))).send().await,
             (Verb::Modify, Change::Add { delta }, _) => entries.modify(key, change(delta)).send().await,
+            (_, Change::AddIf { delta, at_least }, _) => {
+                let update = entries.update(key).add(f.number, delta).set(f.token, token.to_string());
+                update.when(f.number.ge(at_least)).send().await
+            }
             (_, Change::Add { delta }, _) => {
                 entries.update(key).add(f.number, delta).set(f.token, token.to_string()).send().await
             }

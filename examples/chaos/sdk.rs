@@ -45,7 +45,8 @@ impl Sdk {
             (_, Change::Put { number }, _) => self.insert(&Entry::new(key, number, token)).await,
             (Verb::Save, Change::Add { delta }, Some(found)) => self.save(key, token, &found, delta).await,
             (Verb::Modify, Change::Add { delta }, _) => self.modify(key, token, delta).await,
-            (_, Change::Add { delta }, _) => self.add(key, token, delta).await,
+            (_, Change::Add { delta }, _) => self.add(key, token, delta, None).await,
+            (_, Change::AddIf { delta, at_least }, _) => self.add(key, token, delta, Some(at_least)).await,
             (_, Change::Remove, found) => self.delete(key, found).await,
         }
     }
@@ -78,20 +79,25 @@ impl Sdk {
         told(update.send().await, Refusal::Other)
     }
 
-    async fn add(&self, key: &str, token: Token, delta: i64) -> Told {
+    async fn add(&self, key: &str, token: Token, delta: i64, at_least: Option<i64>) -> Told {
         let update = self
             .client
             .update_item()
             .table_name(&self.table)
             .key("id", text(key))
             .update_expression("SET #token = :token ADD #number :delta, version :one")
-            .condition_expression("attribute_exists(id)")
+            .condition_expression(if at_least.is_some() { "#number >= :least" } else { "attribute_exists(id)" })
             .expression_attribute_names("#number", "number")
             .expression_attribute_names("#token", "token")
             .expression_attribute_values(":delta", whole(delta))
             .expression_attribute_values(":token", text(&token.to_string()))
             .expression_attribute_values(":one", whole(1));
-        told(update.send().await, Refusal::NotFound)
+        match at_least {
+            None => told(update.send().await, Refusal::NotFound),
+            Some(least) => {
+                told(update.expression_attribute_values(":least", whole(least)).send().await, Refusal::Other)
+            }
+        }
     }
 
     async fn save(&self, key: &str, token: Token, found: &Read, delta: i64) -> Told {

@@ -39,6 +39,9 @@ const HOT: usize = 4;
 /// Calls on a cold key, on an average.
 const CALLS_ON_A_COLD_KEY: usize = 10;
 
+/// What numbers are set to lies below it.
+const HEIGHT: i64 = 1_000_000;
+
 /// The keys that are there from the start: those of `reborn` items come and go.
 const SORTS: [&str; 2] = ["counter", "item"];
 
@@ -77,8 +80,13 @@ impl Writer {
                 let race = self.races.fetch_add(1, Ordering::Relaxed) / self.scale.writers.clamp(2, 4);
                 Plan { verb: Verb::RacedInsert, key: format!("race-{race}"), heat: Heat::Hot, change: self.whole() }
             }
-            38..56 => self.on("counter", 50, Verb::Update, Change::Add { delta: 1 }),
-            56..70 => self.on_some("item", 25, Verb::Save),
+            38..52 => self.on("counter", 50, Verb::Update, Change::Add { delta: 1 }),
+            52..58 => {
+                // Upserts give items numbers up to the same height, so that it holds now and then.
+                let at_least = self.random.i64(0..HEIGHT);
+                self.on("item", 60, Verb::UpdateWhen, Change::AddIf { delta: -1, at_least })
+            }
+            58..70 => self.on_some("item", 25, Verb::Save),
             70..80 => self.on_some("item", 60, Verb::Modify),
             80..86 => self.on_some("item", 40, Verb::Upsert),
             86.. if self.deletes == Switch::Off => self.on_some("item", 25, Verb::Save),
@@ -107,7 +115,7 @@ impl Writer {
     }
 
     fn whole(&mut self) -> Change {
-        Change::Put { number: self.random.i64(0..1_000_000) }
+        Change::Put { number: self.random.i64(0..HEIGHT) }
     }
 }
 

@@ -1,7 +1,7 @@
 use super::*;
 use crate::history::Did::{Apply, ApplyBeside, Refuse};
 use crate::history::Told::{Applied, GaveUp, Refused, Replayed, Unknown};
-use crate::history::Verb::{Delete, DeleteAt, Insert, RacedInsert, Save, Setup, Update, Upsert};
+use crate::history::Verb::{Delete, DeleteAt, Insert, RacedInsert, Save, Setup, Update, UpdateWhen, Upsert};
 
 /// Writes a history down as it goes; each step is the next moment.
 #[derive(Default)]
@@ -214,6 +214,9 @@ fn a_state_that_nothing_explains_is_found() {
     Story::default().delivers(3, 1, Apply).shows(&[(Fault::Unexplained, 3)]);
     Story::counter().does(1, RacedInsert, put(5)).leaves(5, 1).shows(&[(Fault::Unexplained, 1)]);
     Story::default().does(1, Update, ADD).leaves(1, 1).shows(&[(Fault::Unexplained, 1)]);
+    let if_it_has_1 = Change::AddIf { delta: -1, at_least: 1 };
+    Story::counter().does(1, UpdateWhen, if_it_has_1).leaves(-1, 1).shows(&[(Fault::Unexplained, 1)]);
+    Story::counter().does(1, Update, ADD).does(2, UpdateWhen, if_it_has_1).leaves(0, 2).shows(&[]);
 }
 
 #[test]
