@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::error::Error;
+use std::task::Poll;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
@@ -221,6 +222,20 @@ async fn a_late_request_arrives_on_command_after_its_caller_has_been_served() {
     assert_eq!(bench.faults.deliver_late().await, 0);
     assert_eq!((bench.faults.received(UpdateItem), bench.faults.reached(UpdateItem)), (2, 2));
     assert_eq!(bench.faults.log().entries()[0].answers(), ["200 (late, after #2)"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_request_counts_as_held_back_until_it_is_answered_or_dropped() {
+    let bench = Bench::start().await;
+    bench.faults.on(UpdateItem).times(2).inject(Fault::late(Arrival::OnCommand));
+    bench.count().await.unwrap();
+    {
+        let mut delivery = std::pin::pin!(bench.faults.deliver_late());
+        // It has left, and steps aside before the engine has it.
+        assert!(std::future::poll_fn(|cx| Poll::Ready(delivery.as_mut().poll(cx))).await.is_pending());
+        assert_eq!((bench.stored().await, bench.faults.held_back()), (Some(1), 2));
+    }
+    assert_eq!(bench.faults.held_back(), 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -82,10 +82,11 @@ impl Faults {
         self.shared.release(|_| true).await
     }
 
-    /// How many requests, or copies of requests, are held back for a late arrival.
+    /// How many requests, or copies of requests, are held back for a late arrival, or are just arriving.
     #[must_use]
     pub fn held_back(&self) -> usize {
-        self.shared.lock().held.len()
+        let state = self.shared.lock();
+        state.held.len() + state.arriving
     }
 
     /// How many requests of this operation the client has sent, re-sends included.
@@ -160,6 +161,8 @@ struct State {
     schedule: Option<Schedule>,
     log: Log,
     held: Vec<Held>,
+    /// How many are no longer held, and not yet answered.
+    arriving: usize,
 }
 
 /// A request, or a copy of one, that will reach the table later.
@@ -199,11 +202,18 @@ impl Shared {
 
     /// Delivers what is held back and due, and tells how much that was.
     async fn release(&self, mut due: impl FnMut(&mut Held) -> bool) -> usize {
-        let due: Vec<Held> = self.lock().held.extract_if(.., |held| due(held)).collect();
+        let due: Vec<Held> = {
+            let mut state = self.lock();
+            let due: Vec<Held> = state.held.extract_if(.., |held| due(held)).collect();
+            state.arriving += due.len();
+            due
+        };
+        let mut arriving = Arriving { shared: self, left: due.len() };
         let count = due.len();
         for Held { number, request, connector, .. } in due {
             // Nobody waits for this answer; the log has it.
             let _unread = self.deliver(number, &connector, request).await;
+            arriving.one();
         }
         count
     }
@@ -221,6 +231,25 @@ impl Shared {
             }
         })
         .await;
+    }
+}
+
+/// Requests that are just arriving: until they are answered, or whoever delivers them is dropped.
+struct Arriving<'s> {
+    shared: &'s Shared,
+    left: usize,
+}
+
+impl Arriving<'_> {
+    fn one(&mut self) {
+        self.left -= 1;
+        self.shared.lock().arriving -= 1;
+    }
+}
+
+impl Drop for Arriving<'_> {
+    fn drop(&mut self) {
+        self.shared.lock().arriving -= self.left;
     }
 }
 
