@@ -4,7 +4,7 @@
 //! between the faults and the table writes down what the table really does; at the end a checker holds that, and the
 //! items that stand, against what the callers were told. `--client sdk` shows what the plain SDK makes of the same.
 //!
-//! Exits with 1 where a promise was broken, and with 2 for arguments that can't be run.
+//! Exits with 1 where a promise was broken, with 2 for arguments that can't be run, and with 3 where the run itself failed.
 
 mod checker;
 mod client;
@@ -21,17 +21,28 @@ mod workload;
 
 use std::process::ExitCode;
 
-use aws_sdk_dynamodb::error::BoxError;
+use aws_sdk_dynamodb::error::{BoxError, DisplayErrorContext};
 
 use crate::options::Options;
 use crate::report::{Report, explain};
 
 #[tokio::main]
-async fn main() -> Result<ExitCode, BoxError> {
-    let options = Options::read();
-    let run = run::run(&options).await?;
+async fn main() -> ExitCode {
+    match chaos(&Options::read()).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("the run failed: {}", DisplayErrorContext(&*error));
+            ExitCode::from(3)
+        }
+    }
+}
+
+/// Runs it and prints the report; whether every promise was kept.
+async fn chaos(options: &Options) -> Result<bool, BoxError> {
+    let run = run::run(options).await?;
     let findings = checker::check(&run.history);
-    let report = Report::of(&options, &run, &findings);
+    let report = Report::of(options, &run, &findings);
     if options.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
@@ -40,5 +51,5 @@ async fn main() -> Result<ExitCode, BoxError> {
     for finding in findings.broken().take(options.explain) {
         eprint!("\n{}", explain(&run.history, finding));
     }
-    Ok(if report.kept() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(report.kept())
 }

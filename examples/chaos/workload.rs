@@ -71,24 +71,24 @@ impl Writer {
     pub(crate) fn next(&mut self) -> Plan {
         self.made += 1;
         match self.random.usize(0..100) {
-            0..30 => {
+            0..36 => {
                 let key = format!("new-{}-{}", self.number, self.made);
                 Plan { verb: Verb::Insert, key, heat: Heat::Cold, change: self.whole() }
             }
-            30..38 => {
+            36..41 => {
                 // So many inserts in a row, of whichever writers, are for one key.
                 let race = self.races.fetch_add(1, Ordering::Relaxed) / self.scale.writers.clamp(2, 4);
                 Plan { verb: Verb::RacedInsert, key: format!("race-{race}"), heat: Heat::Hot, change: self.whole() }
             }
-            38..52 => self.on("counter", 50, Verb::Update, Change::Add { delta: 1 }),
-            52..58 => {
+            41..55 => self.on("counter", 50, Verb::Update, Change::Add { delta: 1 }),
+            55..59 => {
                 // Upserts give items numbers up to the same height, so that it holds now and then.
                 let at_least = self.random.i64(0..HEIGHT);
                 self.on("item", 60, Verb::UpdateWhen, Change::AddIf { delta: -1, at_least })
             }
-            58..70 => self.on_some("item", 25, Verb::Save),
-            70..80 => self.on_some("item", 60, Verb::Modify),
-            80..86 => self.on_some("item", 40, Verb::Upsert),
+            59..74 => self.on_some("item", 25, Verb::Save),
+            74..82 => self.on_some("item", 60, Verb::Modify),
+            82..86 => self.on_some("item", 40, Verb::Upsert),
             86.. if self.deletes == Switch::Off => self.on_some("item", 25, Verb::Save),
             86..90 => self.on_some("reborn", 35, Verb::Insert),
             90..92 => self.on_some("reborn", 35, Verb::Upsert),
