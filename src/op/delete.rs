@@ -24,8 +24,11 @@ use crate::written::Written;
 /// that arrives late can't touch an item that was born after this call. The item's log goes with it: an insert that was
 /// applied, and whose item is then deleted, may be applied again by an attempt of its own that is still on its way.
 ///
+/// Where the item type leaves tombstones ([`Schema::tombstones`](crate::Schema::tombstones)), the request is an `UpdateItem` and the
+/// log stays, so that nothing which was applied can be applied again.
+///
 /// [`at`](Delete::at) deletes the item only while it is the one that was read. Where that one's reply is lost and the item is
-/// gone, it can't be told who deleted it: [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown).
+/// gone, it can't be told who deleted it: [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown). A tombstone tells.
 ///
 /// Write capacity: one unit for each KB of the item, and one where there is none.
 ///

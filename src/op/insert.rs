@@ -25,6 +25,8 @@ use crate::written::Written;
 /// ([`Replayed`](crate::Outcome::Replayed)) from another's ([`AlreadyExists`](ErrorKind::AlreadyExists)). A refusal after a
 /// lost reply costs one more request, a fence, so that it is final for as long as the item lives.
 ///
+/// A tombstone that has the key comes to life as the item, at its next version, for one request more.
+///
 /// With [`keyed`](Insert::keyed) the insert is recognised also when a new process repeats it after a crash, until the item
 /// is deleted. It costs nothing more.
 ///
@@ -80,7 +82,12 @@ impl<T: Item> Insert<T> {
     /// another process repeats it, for as long as the item isn't deleted.
     ///
     /// Every repetition has to have the same content, or it is refused as [`KeyReused`](ErrorKind::KeyReused). An empty key is
-    /// [`Invalid`](ErrorKind::Invalid): a missing one would otherwise pass for one that was given.
+    /// [`Invalid`](ErrorKind::Invalid): a missing one would otherwise pass for one that was given. Beware of what serialises in
+    /// another order each time: a `HashSet`, which serde stores as a list, wants `serde_dynamo::string_set`, or to be a
+    /// `BTreeSet`, or a [`fingerprint`](Insert::fingerprint).
+    ///
+    /// Where deletes leave tombstones, the insert is recognised after a delete too, until the tombstone expires or comes to life
+    /// under another key: it is [`Replayed`](crate::Outcome::Replayed), and the item stays deleted.
     #[doc(alias = "idempotency_key")]
     pub fn keyed(mut self, key: impl AsRef<[u8]>) -> Self {
         self.key = Some(key.as_ref().to_vec());

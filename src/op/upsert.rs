@@ -23,7 +23,7 @@ use crate::written::Written;
 ///
 /// One `UpdateItem`, and no read. Where its reply is lost, the same request is sent again; the id that the first attempt
 /// left on the item makes it fail, and tells [`Replayed`](crate::Outcome::Replayed). An attempt that arrives late can't
-/// undo what was written since. On an item that another program wrote, the first managed write costs one request more.
+/// undo what was written since. A tombstone that has the key comes to life, for one request more. On an item that another program wrote, the first managed write costs one request more.
 ///
 /// Write capacity: one unit for each KB of the greater of the item before and after.
 ///
