@@ -91,7 +91,10 @@ impl PendingToken {
             return refuse("the token's key has other attributes than the table's".to_owned());
         }
         let operation = OPERATIONS.into_iter().find(|operation| *operation == contents.operation);
-        let Some(operation) = operation.filter(|_| usize::from(contents.call.lane) < LANES) else {
+        let (lane, until) =
+            (contents.call.lane, SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(contents.until)));
+        let is_lane = usize::from(lane) < LANES && contents.last.lane == lane;
+        let (Some(operation), Some(until), true) = (operation, until, is_lane) else {
             return refuse("the token is of a call that this version of the library doesn't know".to_owned());
         };
         Ok(Suspended {
@@ -101,7 +104,7 @@ impl PendingToken {
             call: contents.call.clone(),
             last: contents.last,
             content: Content::Elsewhere(contents.content),
-            until: SystemTime::UNIX_EPOCH + Duration::from_secs(contents.until),
+            until,
         })
     }
 }
@@ -212,5 +215,97 @@ impl fmt::Debug for PendingToken {
             .field("table", &self.contents.table)
             .field("operation", &self.contents.operation)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::arbitrary::config;
+    use crate::protocol::guard::Expect;
+    use crate::protocol::log::WriteId;
+    use crate::rows::Rows;
+
+    /// A token's text around whatever it is to hold.
+    fn sealed(contents: &[u8]) -> String {
+        let text = base64::encode([fingerprint::bytes(contents).as_slice(), contents].concat());
+        text.replace('+', "-").replace('/', "_")
+    }
+
+    fn token(rows: &Rows) -> PendingToken {
+        let table = rows.table.core();
+        let call = Call::new(Expect::Absent, None, 3, false, WriteId(1 << 60));
+        PendingToken::of(&Suspended {
+            table: Arc::clone(table),
+            operation: "insert",
+            key: Rows::key(),
+            last: call.attempt(),
+            call,
+            content: Content::Elsewhere([7; 8]),
+            until: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000),
+        })
+    }
+
+    /// The members of a JSON value, at any depth, by their pointers.
+    fn pointers(value: &Value, at: String, all: &mut Vec<String>) {
+        match value {
+            Value::Object(members) => {
+                members.iter().for_each(|(name, value)| pointers(value, format!("{at}/{name}"), all))
+            }
+            Value::Array(elements) => {
+                elements.iter().enumerate().for_each(|(index, value)| pointers(value, format!("{at}/{index}"), all));
+            }
+            _ => {}
+        }
+        all.push(at);
+    }
+
+    #[test]
+    fn a_token_is_what_it_was_after_its_journey() {
+        let (rows, text) = (Rows::new(), token(&Rows::new()).to_string());
+        let arrived: PendingToken = text.parse().expect("is a token");
+        assert!(arrived == token(&rows) && arrived.to_string() == text);
+        rows.table.pending(&arrived).expect("is of this table");
+    }
+
+    #[test]
+    fn a_token_of_another_format_is_refused_as_such() {
+        let error = sealed(br#"{"format":2,"anything":"else"}"#).parse::<PendingToken>().expect_err("is refused");
+        assert!(error.to_string().contains("format 2"), "{error}");
+    }
+
+    proptest! {
+        #![proptest_config(config(256))]
+
+        #[test]
+        fn text_that_is_no_token_is_refused(text in ".*", bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            prop_assert!(text.parse::<PendingToken>().is_err());
+            prop_assert!(sealed(&bytes).parse::<PendingToken>().is_err());
+        }
+    }
+
+    #[test]
+    fn a_token_that_was_made_up_is_refused_or_harmless() {
+        let rows = Rows::new();
+        let whole = serde_json::to_value(&token(&rows).contents).expect("is JSON");
+        let mut all = Vec::new();
+        pointers(&whole, String::new(), &mut all);
+        let others =
+            [json!(null), json!(-1), json!(8), json!(u64::MAX), json!("Absent"), json!([]), json!({ "At": 1 })];
+        for (pointer, other) in all.iter().flat_map(|pointer| others.iter().map(move |other| (pointer, other))) {
+            let mut made_up = whole.clone();
+            *made_up.pointer_mut(pointer).expect("is there") = other.clone();
+            let Ok(token) = sealed(&serde_json::to_vec(&made_up).expect("is JSON")).parse::<PendingToken>() else {
+                continue;
+            };
+            if let Ok(pending) = rows.table.pending(&token) {
+                // It is too late for it, or it finds no item; in any case it writes nothing.
+                let _ = rows.wait(pending.abort());
+                assert!(rows.stored().is_none(), "{pointer} = {other}");
+            }
+        }
     }
 }
