@@ -18,10 +18,11 @@ pub(crate) fn key(table: &str, item_key: &RawItem, idempotency_key: &[u8]) -> Fi
     finish(digest)
 }
 
-/// Of an item, whatever the order of its attributes.
+/// Of an item, whatever the order of its attributes. A null counts as little as an absent attribute: which of the two a `None` is
+/// stored as may be different when the insert is repeated.
 pub(crate) fn item(item: &RawItem) -> Fingerprint {
     let mut digest = Sha256::new();
-    map(&mut digest, item);
+    attributes(&mut digest, item.iter().filter(|(_, value)| !value.is_null()).collect());
     finish(digest)
 }
 
@@ -56,12 +57,15 @@ fn text(digest: &mut Sha256, tag: &[u8], bytes: &[u8]) {
 }
 
 fn map(digest: &mut Sha256, map: &RawItem) {
-    let mut names: Vec<_> = map.keys().collect();
-    names.sort_unstable();
-    text(digest, b"M", &(names.len() as u64).to_be_bytes());
-    for name in names {
+    attributes(digest, map.iter().collect());
+}
+
+fn attributes(digest: &mut Sha256, mut attributes: Vec<(&String, &AttributeValue)>) {
+    attributes.sort_unstable_by_key(|(name, _)| *name);
+    text(digest, b"M", &(attributes.len() as u64).to_be_bytes());
+    for (name, attribute) in attributes {
         text(digest, b"name", name.as_bytes());
-        value(digest, &map[name]);
+        value(digest, attribute);
     }
 }
 

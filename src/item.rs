@@ -13,6 +13,8 @@ use crate::key::{Key, KeyType};
 use crate::tombstone::Tombstones;
 use crate::value::check_item;
 
+mod nulls;
+
 /// A struct that is stored as an item.
 ///
 /// Derived by `#[derive(Item)]`, or written by hand in a few lines, with a [`Path`](crate::Path) for each field that conditions
@@ -344,9 +346,7 @@ pub(crate) fn encode<T: Item>(item: &T, stamp_prefix: &str) -> Result<RawItem, E
 /// absent.
 pub(crate) fn image<T: Item>(item: &T) -> Result<RawItem, Error> {
     let mut raw = serialise(item).map_err(|error| not_serialised(item).with_source(error))?;
-    for name in needless_nulls::<T>(&raw) {
-        raw.remove(name);
-    }
+    nulls::leave_out::<T>(&mut raw);
     Ok(raw)
 }
 
@@ -356,33 +356,6 @@ fn serialise<T: Item>(item: &T) -> Result<RawItem, serde_dynamo::Error> {
         raw.remove(T::SCHEMA.version);
     }
     Ok(raw)
-}
-
-/// The attributes that are null and needn't be: the type reads them the same where they are absent, as it reads the `None` of
-/// an `Option`. DynamoDB takes a null for a value: it adds nothing to one, and finds it neither absent nor smaller.
-///
-/// Only the type's own `Deserialize` knows. A `()` has to be there, and an absent field may have a default that isn't null.
-fn needless_nulls<T: Item>(raw: &RawItem) -> Vec<&'static str> {
-    let is_null = |raw: &RawItem, name| raw.get(name).is_some_and(AttributeValue::is_null);
-    let known = T::SCHEMA.attributes.iter().map(Attribute::name);
-    let nulls = known.filter(|name| is_null(raw, *name) && T::SCHEMA.key_names().all(|key| key != *name));
-    let mut nulls: Vec<_> = nulls.collect();
-    if nulls.is_empty() {
-        return nulls;
-    }
-    let without = |names: &[&str]| {
-        let mut rest = raw.clone();
-        rest.retain(|name, _| !names.contains(&name.as_str()));
-        if T::SCHEMA.shows_version {
-            rest.insert(T::SCHEMA.version.to_owned(), AttributeValue::N("0".to_owned()));
-        }
-        serde_dynamo::from_item(rest).and_then(|item: T| serialise(&item)).ok()
-    };
-    match without(&nulls) {
-        Some(read) => nulls.retain(|name| is_null(&read, name)),
-        None => nulls.retain(|name| without(&[name]).is_some_and(|read| is_null(&read, name))),
-    }
-    nulls
 }
 
 /// Why an item doesn't serialise.

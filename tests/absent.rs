@@ -195,12 +195,26 @@ async fn a_keyed_insert_is_the_same_content_whether_or_not_the_type_stores_none(
         id: String,
         map: HashMap<String, u8>,
     }
+    #[derive(Serialize, Deserialize, Item)]
+    struct Id {
+        #[item(partition_key)]
+        id: String,
+    }
     let world = World::<Thing>::new().await;
     let store = Store::from_client(&world.sdk);
     let bare = Bare { id: "a".into(), map: HashMap::new() };
     store.table_named::<Bare>("things").insert(&bare).keyed("event").send().await.expect("is inserted");
     let replayed = world.table.insert(&empty()).keyed("event").send().await.expect("has the same content");
     assert!(replayed.is_replayed());
+    // Nor whether it is stored as null.
+    store.table_named::<Odd>("things").delete("a").send().await.expect("is deleted");
+    let odd = Odd { id: "a".into(), ..Odd::default() };
+    store.table_named::<Odd>("things").insert(&odd).keyed("event").send().await.expect("is inserted");
+    assert!(world.stored().await.contains_key("five"));
+    let id = Id { id: "a".into() };
+    assert!(
+        store.table_named::<Id>("things").insert(&id).keyed("event").send().await.expect("is the same").is_replayed()
+    );
     let error = world.table.insert(&full()).keyed("event").send().await.expect_err("has other content");
     assert!(error.is_key_reused());
 }
@@ -295,4 +309,29 @@ async fn none_is_stored_where_the_default_of_the_struct_is_another() {
     let update = world.table.update("a").set(f.five, None).set(f.none, None).set(f.own, None);
     update.send().await.expect("is updated");
     assert_eq!(*world.table.get("a").send().await.expect("is read").expect("is there"), none);
+}
+
+/// A type that decodes no item of some contents, whatever is absent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Item)]
+struct Picky {
+    #[item(partition_key)]
+    id: String,
+    #[serde(deserialize_with = "even")]
+    count: i64,
+    note: Option<String>,
+}
+
+fn even<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    let number = i64::deserialize(deserializer)?;
+    if number % 2 == 0 { Ok(number) } else { Err(serde::de::Error::custom("is odd")) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_does_not_decode_says_nothing_about_others_of_its_type() {
+    let world = World::<Picky>::new().await;
+    let picky = |count| Picky { id: "a".into(), count, note: None };
+    world.table.upsert(&picky(1)).send().await.expect("is written");
+    assert_eq!(world.stored().await, row(&[("count", number(1)), ("note", NULL)]));
+    world.table.upsert(&picky(2)).send().await.expect("is written");
+    assert_eq!(world.stored().await, row(&[("count", number(2))]));
 }
