@@ -160,7 +160,8 @@ fn searches(scope: Scope) -> Vec<Search> {
             all.extend(with(&singles, Weather { attempts: 3, ..TAKEN_UP }, &[Clocks::Agree]));
             all.extend(with(&pairs(&CORE, [0, 0]), Weather { takers: 1, ..CALM }, &[Clocks::Agree]));
             for lanes in [[0, 0], [0, 1]] {
-                all.extend(with(&pairs(&VERBS, lanes), PATIENT, &[Clocks::Agree, SKEWED[0], SKEWED[1]]));
+                let patient = Weather { faults: 4, ..PATIENT };
+                all.extend(with(&pairs(&VERBS, lanes), patient, &[Clocks::Agree, SKEWED[0], SKEWED[1]]));
                 for weather in [FOREIGN, EXPIRING].map(|weather| Weather { faults: 3, ..weather }) {
                     all.extend(with(&pairs(&VERBS, lanes), weather, &[Clocks::Agree, SKEWED[1]]));
                 }
