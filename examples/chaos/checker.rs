@@ -34,7 +34,7 @@ pub(crate) enum Fault {
     LostWrite,
     /// What the history itself doesn't explain. There is no promise behind it but that of a table, or of this example.
     Unexplained,
-    /// A double effect or a false refusal that hard deletes concede (`README.md`, "Where the promise ends").
+    /// A double effect, or a refusal that was false or didn't last, that hard deletes concede (`README.md`, "Where the promise ends").
     Conceded,
 }
 
@@ -50,15 +50,6 @@ pub(crate) struct Counter {
 }
 
 impl Fault {
-    /// What it is where deletes leave the log in place.
-    fn without_concession(self, call: &Call) -> Self {
-        match self {
-            Self::Conceded if call.verb == Verb::DeleteAt => Self::FalseRefusal,
-            Self::Conceded => Self::DoubleEffect,
-            fault => fault,
-        }
-    }
-
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::FalseRefusal => "false refusal",
@@ -88,13 +79,8 @@ pub(crate) fn check(history: &History) -> Findings {
         key.deliveries.sort_by_key(|delivery| delivery.at);
         let replay = Replay::of(name, &key, &mut findings);
         for (token, call) in &key.calls {
-            for (fault, why) in judge(*token, call, &key, &replay) {
-                findings.add(
-                    if history.tombstones { fault.without_concession(call) } else { fault },
-                    *token,
-                    name,
-                    why,
-                );
+            for (fault, why) in judge(*token, call, &key, &replay, !history.tombstones) {
+                findings.add(fault, *token, name, why);
             }
         }
         if let Some((fault, token, why)) = compare(history, &replay, history.finals.get(name)) {
@@ -187,13 +173,14 @@ impl Replay {
     }
 }
 
-/// What is wrong with one call.
-fn judge(token: Token, call: &Call, key: &Key<'_>, replay: &Replay) -> Vec<(Fault, &'static str)> {
+/// What is wrong with one call. Where deletes take the log along, some of it is conceded.
+fn judge(token: Token, call: &Call, key: &Key<'_>, replay: &Replay, concedes: bool) -> Vec<(Fault, &'static str)> {
+    let conceded = |fault: Fault| if concedes { Fault::Conceded } else { fault };
     let mut wrong = Vec::new();
     let mine: Vec<usize> =
         replay.effects.iter().enumerate().filter(|(_, effect)| effect.token == token).map(|(index, _)| index).collect();
     for pair in mine.windows(2) {
-        wrong.push(applied_again(call, replay, pair[0], pair[1]));
+        wrong.push(applied_again(call, replay, pair[0], pair[1], conceded));
     }
     let Some((told, when)) = call.told else { return wrong };
     let mut applied = mine.iter().map(|index| replay.effects[*index].at);
@@ -204,16 +191,21 @@ fn judge(token: Token, call: &Call, key: &Key<'_>, replay: &Replay) -> Vec<(Faul
     if told.is_denial() {
         if in_time {
             wrong.push(match told {
-                Told::Refused(Refusal::NotFound) if call.verb == Verb::DeleteAt && repeated_unseen(token, key) => {
-                    (Fault::Conceded, "a delete at an etag, which the network repeated, was told that nothing is there")
-                }
+                Told::Refused(Refusal::NotFound) if call.verb == Verb::DeleteAt && repeated_unseen(token, key) => (
+                    conceded(Fault::FalseRefusal),
+                    "a delete at an etag, which the network repeated, was told that nothing is there",
+                ),
                 _ => (Fault::FalseRefusal, "told that it is not applied, and it was"),
             });
         }
         if let Some(late) = applied.find(|at| *at > when) {
             let deleted = replay.was(true, call.began, when) && replay.was(false, when, late);
-            wrong.push(if deleted {
-                (Fault::RefusedThenApplied, "told that it is not applied, and it was once the item was deleted")
+            wrong.push(if deleted && matches!(call.change, Change::Put { .. }) {
+                // A refusal of an insert is final for as long as the item lives.
+                (
+                    conceded(Fault::RefusedThenApplied),
+                    "told that it is not applied, and it was once the item was deleted",
+                )
             } else {
                 (Fault::RefusedThenApplied, "told that it is not applied, and it was later")
             });
@@ -232,11 +224,17 @@ fn judge(token: Token, call: &Call, key: &Key<'_>, replay: &Replay) -> Vec<(Faul
 
 /// What it is that a call's change was made by one effect and by another. Only the first of these is conceded; the others
 /// differ in how bad they are.
-fn applied_again(call: &Call, replay: &Replay, first: usize, again: usize) -> (Fault, &'static str) {
+fn applied_again(
+    call: &Call,
+    replay: &Replay,
+    first: usize,
+    again: usize,
+    conceded: impl Fn(Fault) -> Fault,
+) -> (Fault, &'static str) {
     let between = &replay.effects[first + 1..again];
     let makes_items = matches!(call.change, Change::Put { .. });
     if makes_items && between.iter().any(|effect| effect.removed) {
-        return (Fault::Conceded, "applied again after another call's delete of its item");
+        return (conceded(Fault::DoubleEffect), "applied again after another call's delete of its item");
     }
     let removed = replay.effects[first..again].iter().rposition(|effect| effect.removed);
     let maker = removed.and_then(|removed| replay.effects[first..again].get(removed + 1));

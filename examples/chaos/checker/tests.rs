@@ -258,6 +258,31 @@ fn an_insert_applied_again_is_conceded_after_another_calls_delete_only() {
 }
 
 #[test]
+fn a_refusal_of_an_insert_is_conceded_after_a_delete_only() {
+    let refused = || Story::counter().begins(1, Insert, put(5)).tells(1, Refused(Refusal::AlreadyExists));
+    let deleted = |story: Story| story.does(2, Delete, Change::Remove).delivers(1, 1, Apply).leaves(5, 1);
+    deleted(refused()).shows(&[(Fault::Conceded, 1)]);
+    let update = Story::counter().begins(1, Update, ADD).tells(1, GaveUp).does(2, Delete, Change::Remove);
+    let update = update.does(3, Insert, put(0)).delivers(1, 1, Apply).leaves(1, 1);
+    update.shows(&[(Fault::RefusedThenApplied, 1)]);
+}
+
+#[test]
+fn nothing_is_conceded_where_deletes_leave_tombstones() {
+    let kept = |mut story: Story| {
+        story.history.tombstones = true;
+        story
+    };
+    let again = Story::default().does(1, Upsert, put(5)).does(2, Delete, Change::Remove).delivers(1, 1, Apply);
+    kept(again.leaves(5, 1)).shows(&[(Fault::DoubleEffect, 1)]);
+    let late = Story::counter().begins(1, Insert, put(5)).tells(1, Refused(Refusal::AlreadyExists));
+    let late = late.does(2, Delete, Change::Remove).delivers(1, 1, Apply);
+    kept(late.leaves(5, 1)).shows(&[(Fault::RefusedThenApplied, 1)]);
+    let deleted = Story::counter().begins(1, DeleteAt, Change::Remove).delivers(1, 1, Apply).delivers(1, 1, Refuse);
+    kept(deleted.tells(1, Refused(Refusal::NotFound))).shows(&[(Fault::FalseRefusal, 1)]);
+}
+
+#[test]
 fn a_delete_at_an_etag_that_the_network_repeated_may_be_told_not_found() {
     let told_not_found = |verb, second_request| {
         Story::counter()
@@ -311,9 +336,6 @@ fn double_effects_and_late_ones_say_how_deletes_have_to_do_with_them() {
     assert!(remade_by(true).ends_with("an older call has made since"), "{}", remade_by(true));
     assert!(remade_by(false).ends_with("a younger call has made since"), "{}", remade_by(false));
 
-    let refused = || Story::counter().begins(1, Insert, put(5)).tells(1, Refused(Refusal::AlreadyExists));
-    let after_delete = refused().does(2, Delete, Change::Remove).delivers(1, 1, Apply);
-    assert!(why(after_delete).ends_with("once the item was deleted"));
     let update = Story::counter().begins(1, Update, ADD).tells(1, GaveUp).delivers(1, 1, Apply);
     assert!(why(update.leaves(1, 1)).ends_with("it was later"));
 }
