@@ -222,8 +222,8 @@ fn judge(token: Token, call: &Call, key: &Key<'_>, replay: &Replay, concedes: bo
     wrong
 }
 
-/// What it is that a call's change was made by one effect and by another. Only the first of these is conceded; the others
-/// differ in how bad they are.
+/// What it is that a call's change was made by one effect and by another. Conceded is what a delete in between has made possible: its
+/// own insert again, or an older one, whose item no attempt can tell from the one that it knew.
 fn applied_again(
     call: &Call,
     replay: &Replay,
@@ -239,9 +239,10 @@ fn applied_again(
     let removed = replay.effects[first..again].iter().rposition(|effect| effect.removed);
     let maker = removed.and_then(|removed| replay.effects[first..again].get(removed + 1));
     match maker {
-        Some(maker) if maker.began < call.began => {
-            (Fault::DoubleEffect, "applied twice, the second time to an item that an older call has made since")
-        }
+        Some(maker) if maker.began < call.began => (
+            conceded(Fault::DoubleEffect),
+            "applied twice, the second time to an item that an older call has made since",
+        ),
         Some(_) => {
             (Fault::DoubleEffect, "applied twice, the second time to an item that a younger call has made since")
         }

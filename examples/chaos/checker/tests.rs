@@ -237,7 +237,10 @@ fn an_insert_applied_again_is_conceded_after_another_calls_delete_only() {
     before.leaves(5, 2).shows(&[(Fault::DoubleEffect, 2)]);
     let after = Story::counter().does(1, Upsert, put(5)).delivers(1, 2, Apply).does(2, Delete, Change::Remove);
     after.shows(&[(Fault::DoubleEffect, 1)]);
-    // Nor does one concede what is no insert or upsert.
+    // Nor does one concede what is no insert or upsert, unless an older insert has made the item since.
+    let older = Story::counter().begins(3, Insert, put(0)).does(1, Update, ADD).does(2, Delete, Change::Remove);
+    let older = older.delivers(3, 1, Apply).tells(3, Applied).delivers(1, 2, Apply).leaves(1, 1);
+    older.shows(&[(Fault::Conceded, 1)]);
     let update = Story::counter()
         .does(1, Update, ADD)
         .does(2, Delete, Change::Remove)
@@ -324,7 +327,10 @@ fn a_counter_is_held_against_what_its_callers_believe() {
 
 #[test]
 fn double_effects_and_late_ones_say_how_deletes_have_to_do_with_them() {
-    let why = |story: Story| check(&story.history).broken().next().expect("broken").why;
+    let why = |mut story: Story| {
+        story.history.tombstones = true;
+        check(&story.history).broken().next().expect("broken").why
+    };
     assert_eq!(why(Story::counter().does(1, Update, ADD).delivers(1, 2, Apply)), "applied twice to one item");
     let remade_by = |older: bool| {
         let story = Story::counter();
