@@ -41,6 +41,11 @@
 //! # }
 //! ```
 //!
+//! # Guide
+//!
+//! [How we know](guide::how_we_know) that the promise is kept, and [where it ends](guide::where_the_promise_ends); [moving an existing
+//! table](guide::moving_a_table); [permissions](guide::permissions); [testing your own code](guide::testing) against lost replies.
+//!
 //! # Layers
 //!
 //! Each module imports from lower ones only. From the bottom: `error`, `value`, `key`, `item`, `expr`, `protocol`, `stamp`,
@@ -59,6 +64,7 @@ mod expr;
 mod fingerprint;
 mod flight;
 mod format;
+pub mod guide;
 mod item;
 mod key;
 mod lanes;
