@@ -57,7 +57,8 @@ pub struct Pending {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Aborted {
-    /// The write has not been applied, and can't be any more.
+    /// The write has not been applied, and can't be any more. Of a key that is absent this rests on its deletes leaving tombstones: an
+    /// item that its TTL removed in the meantime has taken the proof along.
     Prevented,
     /// The write had been applied already. It stays.
     Applied,
@@ -89,8 +90,13 @@ impl Pending {
     ///
     /// What the verb answers; [`Contention`](crate::ErrorKind::Contention) where the item has changed so that the request can't
     /// apply any more; [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown) again, with another [`Pending`];
-    /// [`Invalid`](crate::ErrorKind::Invalid) where it is too late, or where a token brought it here without its content.
+    /// [`Invalid`](crate::ErrorKind::Invalid) where it is too late, where a token brought it here without its content, or where `T` is
+    /// another type than that of the write.
     pub async fn finish<T: Item>(&self) -> Result<Written<T>, Error> {
+        if !self.suspended.table.holds::<T>() {
+            let error = Error::invalid("the pending write is of another item type than it is finished as");
+            return Err(error.with_operation(self.suspended.operation, self.suspended.table.name()));
+        }
         let settled = self.suspended.finish().await?;
         Ok(match self.suspended.operation {
             "delete" => Written::deleted(settled),
@@ -100,8 +106,9 @@ impl Pending {
 
     /// Sees to it that the write has no effect, unless it has one already.
     ///
-    /// Two requests: a fence that is refused says what stands, and one goes through. Where the key is absent, only a tombstone can
-    /// hold the place of the fence: an item type whose deletes leave tombstones gets one.
+    /// One request, a fence, where there is an item. Where the key is absent, only a tombstone can hold the place of the fence: an item
+    /// type whose deletes leave tombstones gets one, by a second request, also where the write was an update. From then on this can't be
+    /// asked again: that tombstone is younger than the write, and tells nothing of it.
     ///
     /// # Errors
     ///

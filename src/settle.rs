@@ -18,6 +18,7 @@ use crate::protocol::verdict::Refusal;
 use crate::retry::{Retry, Spent, Why};
 use crate::table::Core;
 use crate::trace;
+use crate::versioned::Etag;
 
 /// What a verb asks of the loop.
 #[derive(Debug)]
@@ -122,7 +123,18 @@ impl Suspended {
                 "the token doesn't hold what the call was to write: resume the call with the same content, or abort it",
             )));
         };
-        self.send(Outgoing::thaw(self.operation, frozen)).await
+        let settled = self.send(Outgoing::thaw(self.operation, frozen)).await;
+        // As the verb says it.
+        let etag = match self.call.expect {
+            Expect::At { version, birth } => Some(Etag::new(version, birth)),
+            _ => None,
+        };
+        settled.map_err(|error| {
+            let saves = matches!(self.operation, "save" | "modify");
+            let error =
+                if saves { error.of_kind(ErrorKind::ConditionFailed, ErrorKind::VersionConflict) } else { error };
+            error.at(etag)
+        })
     }
 
     /// Sends the last request again, which is rendered anew of the same content.
@@ -157,8 +169,10 @@ impl Suspended {
         let (outcome, run) = self.run(call).drive(step).instrument(span).await;
         match outcome {
             Outcome::Applied | Outcome::Replayed => Ok(true),
-            Outcome::NotApplied | Outcome::Refused(_) => Ok(false),
-            Outcome::Unknown => run.conclude(outcome).map(|_| true).map_err(|error| self.again(error)),
+            Outcome::NotApplied => Ok(false),
+            Outcome::Refused(_) | Outcome::Unknown => {
+                run.conclude(Outcome::Unknown).map(|_| true).map_err(|error| self.again(error))
+            }
         }
     }
 
@@ -223,7 +237,9 @@ struct Run<'t, R> {
     request: R,
     /// The attempt of the write's own that was rendered last, so that the same attempt goes out as the same bytes.
     own: Option<(Attempt, Outgoing)>,
-    /// The same of its fences.
+    /// An attempt of the write's own that was sent before that one.
+    sent: Option<(Attempt, Frozen)>,
+    /// The last attempt of its fences.
     fence: Option<(Attempt, Outgoing)>,
     /// The item that came with the last reply.
     item: Option<RawItem>,
@@ -235,8 +251,8 @@ struct Run<'t, R> {
 
 impl<'t, R: FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error>> Run<'t, R> {
     fn new(write: Write<'t>, call: Call, retry: Retry<'t>, request: R) -> Self {
-        let (lease, own, fence, item, failure, ended_by) = (None, None, None, None, None, None);
-        Self { write, call, lease, retry, request, own, fence, item, failure, ended_by }
+        let (lease, own, sent, fence, item) = (None, None, None, None, None);
+        Self { write, call, lease, retry, request, own, sent, fence, item, failure: None, ended_by: None }
     }
 
     fn on(mut self, lease: Lease) -> Self {
@@ -275,7 +291,8 @@ impl<'t, R: FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error>> Run<'t,
     async fn attempt(&mut self) -> Step {
         let attempt = self.call.attempt();
         let (store, write) = (self.write.table.store(), &self.write);
-        let slot = if self.call.is_fencing() { &mut self.fence } else { &mut self.own };
+        let is_fencing = self.call.is_fencing();
+        let slot = if is_fencing { &mut self.fence } else { &mut self.own };
         if slot.as_ref().is_none_or(|(rendered, _)| *rendered != attempt) {
             let rendered = match attempt.guard {
                 Guard::Fence { .. } => stamped::fence(write.table, &write.key, &attempt),
@@ -285,6 +302,12 @@ impl<'t, R: FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error>> Run<'t,
             match rendered {
                 Ok(request) => {
                     let outgoing = Outgoing::new(write.operation, request, store.caller().clock());
+                    if let Some((earlier, outgoing)) = slot
+                        && !is_fencing
+                        && let Some(frozen) = outgoing.freeze()
+                    {
+                        self.sent = Some((*earlier, frozen));
+                    }
                     *slot = Some((attempt, outgoing.write_id(attempt.id.uuid())));
                 }
                 Err(error) => return self.fail(error),
@@ -384,8 +407,8 @@ impl<'t, R: FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error>> Run<'t,
             error.with_operation(self.write.operation, self.write.table.name()).with_write_id(self.call.id.uuid());
         let mut error = self.retry.report(error);
         if outcome == Outcome::Unknown
-            && let Some((last, outgoing)) = self.own
-            && let Some(frozen) = outgoing.freeze()
+            && let Some((last, frozen)) =
+                self.own.and_then(|(last, outgoing)| Some((last, outgoing.freeze()?))).or(self.sent)
         {
             let write = self.write;
             error = error.with_suspended(Arc::new(Suspended {

@@ -1,5 +1,6 @@
 //! A table of one type of item, and the verbs on it.
 
+use std::any::TypeId;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
@@ -44,6 +45,8 @@ pub(crate) struct Core {
     name: String,
     schema: Schema,
     format: Format,
+    /// The type of its items.
+    of: TypeId,
     /// Why nothing can be written or read here: the schema's names and the stamp's are in each other's way.
     clash: Option<String>,
 }
@@ -54,7 +57,7 @@ const UNTIL_ACTIVE: Duration = Duration::from_secs(120);
 impl<T: Item> Table<T> {
     pub(crate) fn new(store: Store, name: String, schema: Schema, format: Format) -> Self {
         let clash = schema.clash(&format.stamp.prefix);
-        Self { core: Arc::new(Core { store, name, schema, format, clash }), of: PhantomData }
+        Self { core: Arc::new(Core { store, name, schema, format, of: TypeId::of::<T>(), clash }), of: PhantomData }
     }
 
     /// The table's name.
@@ -257,6 +260,11 @@ impl Core {
             Some(clash) => Err(Error::invalid(clash.clone())),
             None => Ok(()),
         }
+    }
+
+    /// Whether its items are of this type.
+    pub(crate) fn holds<T: Item>(&self) -> bool {
+        self.of == TypeId::of::<T>()
     }
 
     pub(crate) fn format(&self) -> &Format {

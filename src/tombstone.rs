@@ -14,7 +14,9 @@ use crate::stamp::StampNames;
 /// TTL may remove it. Reads and conditions take it for absent, and an insert brings the key back to life at the next
 /// version. So an attempt that arrives late finds the log, and nothing is applied twice that was deleted in between.
 ///
-/// Attributes that the type doesn't know stay on the tombstone until it is removed or comes to life; then they go.
+/// Attributes that the type doesn't name, those of flattened fields among them, stay on the tombstone until it is removed or comes to
+/// life; then they go. Where they are so many that the update can't name them all (`Invalid`, some 200), the key stays deleted until the
+/// tombstone expires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tombstones {
     ttl: &'static str,

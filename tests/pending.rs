@@ -261,6 +261,47 @@ async fn a_lost_tombstone_is_recognised() {
 }
 
 #[tokio::test]
+async fn abort_of_a_delete_does_not_take_its_own_effect_for_another_s() {
+    let world = World::<Account>::with_item().await;
+    world.faults.on(Operation::DeleteItem).inject(Fault::lost_reply());
+    let doubt = pending(world.table.delete("a").send().await);
+    assert_eq!(kind(doubt.abort().await), OutcomeUnknown, "it was applied, and left nothing to tell");
+
+    let world = World::<Buried>::with_item().await;
+    for (fault, aborted) in
+        [(Fault::late(Arrival::AfterNext), Aborted::Prevented), (Fault::lost_reply(), Aborted::Applied)]
+    {
+        world.faults.on(Operation::UpdateItem).inject(fault);
+        let pending = pending(world.table.delete("a").send().await);
+        assert_eq!(pending.abort().await.expect("is settled"), aborted);
+        assert_eq!(world.other.get("a").send().await.expect("read").is_some(), aborted == Aborted::Prevented);
+        world.seconds_pass(1);
+    }
+}
+
+#[tokio::test]
+async fn finish_of_an_update_or_insert_without_an_item_proves_nothing() {
+    let world = World::<Account>::with_item().await;
+    world.faults.on(Operation::UpdateItem).inject(Fault::lost_reply());
+    let call = world.table.update("a").add(Account::FIELDS.balance, 5).or_insert(&Account::of(1)).send();
+    let pending = pending(call.await);
+    world.other.delete("a").send().await.expect("is there");
+    assert_eq!(kind(pending.finish::<Account>().await), OutcomeUnknown, "it was applied before the delete");
+}
+
+#[tokio::test]
+async fn finish_answers_as_the_verb_does_and_as_the_type_that_it_wrote() {
+    let world = World::<Account>::with_item().await;
+    let found = world.other.get("a").send().await.expect("read").expect("is there");
+    world.faults.on(Operation::UpdateItem).inject(Fault::lost_request());
+    let pending = pending(world.table.save(found.with(|account| account.balance = 11)).send().await);
+    assert_eq!(kind(pending.finish::<Buried>().await), Invalid, "another type");
+    world.other.update("a").add(Account::FIELDS.balance, 1).send().await.expect("is there");
+    let conflict = pending.finish::<Account>().await.expect_err("another was faster");
+    assert!(conflict.is_version_conflict() && conflict.to_string().contains("expected version 1"), "{conflict}");
+}
+
+#[tokio::test]
 async fn another_process_aborts_by_a_token() {
     let f = Account::FIELDS;
     for (fault, aborted) in

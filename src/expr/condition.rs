@@ -81,7 +81,8 @@ pub(crate) enum Comparator {
 const MAX_IN: usize = 100;
 
 impl<T, V> Path<T, V> {
-    /// The attribute is this value. That it is `None` says the same as [`not_exists`](Path::not_exists).
+    /// The attribute is this value. That it is `None` says the same as [`not_exists`](Path::not_exists), where an absent attribute reads
+    /// as `None`; else that it is null.
     pub fn eq(self, value: impl IntoValue<V>) -> Condition<T> {
         self.equality(Comparator::Eq, value, Path::not_exists)
     }
@@ -154,7 +155,7 @@ impl<T, V> Path<T, V> {
             )))
         });
         let (nulls, values): (Vec<_>, Vec<_>) = match values {
-            Ok(values) => values.into_iter().partition(AttributeValue::is_null),
+            Ok(values) => values.into_iter().partition(|value| value.is_null() && self.is_optional()),
             Err(error) => return Condition::new(Err(error)),
         };
         let one_of = |values| Condition::new(Ok(Node::In(self.raw(), values)));
@@ -215,7 +216,7 @@ impl<T, V> Path<T, V> {
         of_null: fn(Self) -> Condition<T>,
     ) -> Condition<T> {
         match self.value(value) {
-            Ok(AttributeValue::Null(_)) => of_null(self),
+            Ok(AttributeValue::Null(_)) if self.is_optional() => of_null(self),
             value => Condition::new(value.map(|value| Node::Compare(Operand::Path(self.raw()), comparator, value))),
         }
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use aws_sdk_dynamodb::types::ReturnValue;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::expr::Changes;
 use crate::fingerprint;
 use crate::item::{Item, RawItem, encode};
@@ -22,7 +22,7 @@ use crate::written::Written;
 ///
 /// One `PutItem` under `attribute_not_exists` of the partition key. Where its reply is lost, the same request is sent
 /// again, and the id that the first attempt left on the item tells the caller's own insert
-/// ([`Replayed`](crate::Outcome::Replayed)) from another's ([`AlreadyExists`](ErrorKind::AlreadyExists)). A refusal after a
+/// ([`Replayed`](crate::Outcome::Replayed)) from another's ([`AlreadyExists`](crate::ErrorKind::AlreadyExists)). A refusal after a
 /// lost reply costs one more request, a fence, so that it is final for as long as the item lives.
 ///
 /// A tombstone that has the key comes to life as the item, at its next version, for one request more.
@@ -34,10 +34,10 @@ use crate::written::Written;
 ///
 /// # Errors
 ///
-/// [`AlreadyExists`](ErrorKind::AlreadyExists), with the item that stands ([`Error::current`]);
-/// [`KeyReused`](ErrorKind::KeyReused) where the idempotency key was used with other content;
-/// [`OutcomeUnknown`](ErrorKind::OutcomeUnknown) where it can't be told whether the insert was applied;
-/// [`Invalid`](ErrorKind::Invalid) where the item can't be written, with nothing sent; and what else ended the retries.
+/// [`AlreadyExists`](crate::ErrorKind::AlreadyExists), with the item that stands ([`Error::current`]);
+/// [`KeyReused`](crate::ErrorKind::KeyReused) where the idempotency key was used with other content;
+/// [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown) where it can't be told whether the insert was applied;
+/// [`Invalid`](crate::ErrorKind::Invalid) where the item can't be written, with nothing sent; and what else ended the retries.
 ///
 /// # Examples
 ///
@@ -81,8 +81,8 @@ impl<T: Item> Insert<T> {
     /// Names what this insert stands for (an event's id, a request's idempotency key), so that it is recognised when
     /// another process repeats it, for as long as the item isn't deleted.
     ///
-    /// Every repetition has to have the same content, or it is refused as [`KeyReused`](ErrorKind::KeyReused). An empty key is
-    /// [`Invalid`](ErrorKind::Invalid): a missing one would otherwise pass for one that was given. Beware of what serialises in
+    /// Every repetition has to have the same content, or it is refused as [`KeyReused`](crate::ErrorKind::KeyReused). An empty key is
+    /// [`Invalid`](crate::ErrorKind::Invalid): a missing one would otherwise pass for one that was given. Beware of what serialises in
     /// another order each time: a `HashSet`, which serde stores as a list, wants `serde_dynamo::string_set`, or to be a
     /// `BTreeSet`, or a [`fingerprint`](Insert::fingerprint).
     ///
@@ -132,7 +132,7 @@ impl<T: Item> Insert<T> {
             },
         });
         // The item goes into the first request as it is, and a copy is made where a tombstone may stand in its way.
-        let again = core.schema().tombstones_left().map(|_| Changes::whole(core.schema(), item.clone()));
+        let again = core.schema().tombstones_left().map(|_| item.clone());
         let mut item = Some(item);
         let write = Write {
             table: core,
@@ -144,25 +144,29 @@ impl<T: Item> Insert<T> {
             earlier: None,
         };
         let settled = write
-            .settle_or_resume(self.token.as_ref(), |attempt, tombstone| match (attempt.guard, item.take(), tombstone, &again) {
-                (Guard::Absent, Some(mut item), ..) => {
+            .settle_or_resume(self.token.as_ref(), |attempt, tombstone| match (attempt.guard, tombstone) {
+                (Guard::Revive { .. }, Some(tombstone)) => {
+                    let item = again.clone().ok_or_else(|| Error::invalid(FOREIGN_TOMBSTONE))?;
+                    let changes = Changes::whole(core.schema(), item);
+                    stamped::revive(core, attempt, tombstone, changes, keyed, ReturnValue::None)
+                }
+                _ => {
+                    let item = item.take().or_else(|| again.clone());
+                    let mut item = item.ok_or_else(|| Error::invalid(FOREIGN_TOMBSTONE))?;
                     if let Some(keyed) = keyed {
                         item.insert(core.format().stamp.keyed.clone(), keyed.attribute());
                     }
                     stamped::put(core, attempt, item)
                 }
-                (Guard::Revive { .. }, _, Some(tombstone), Some(again)) => {
-                    stamped::revive(core, attempt, tombstone, again.clone(), keyed, ReturnValue::None)
-                }
-                _ => Err(Error::new(
-                    ErrorKind::Contention,
-                    "a tombstone of another program has the key; declare the item type with tombstones to bring it to life",
-                )),
             })
             .await?;
         Ok(Written::new(settled, core.format()))
     }
 }
+
+/// No copy of the item is kept for a type that doesn't expect tombstones.
+const FOREIGN_TOMBSTONE: &str = "a tombstone of another program has the key; declare the item type with tombstones too, to bring it \
+                                 to life";
 
 /// A caller who has no key mustn't get the guarantee of one.
 const EMPTY_KEY: &str = "the idempotency key is empty; give the id of the event or request that the insert stands for, or leave \

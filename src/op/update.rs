@@ -147,7 +147,7 @@ impl<T: Item> Update<T> {
     /// Inserts this item, as it is, where none has the key: the changes are for an item that is there.
     ///
     /// As with an entry of a map, `update(..).or_insert(..)` is "modify, or insert". It costs one request where there is an
-    /// item, and two where there is none.
+    /// item, and two where there is none. An item that was inserted doesn't come along: [`Written::item`] is `None`.
     ///
     /// ```
     /// # use dynamo_once::{Item, Store, testing::Embedded};

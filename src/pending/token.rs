@@ -23,8 +23,8 @@ use crate::table::{Core, Table};
 /// A [`Pending`] write in a form that can be stored and sent: `Display`, `FromStr`, serde.
 ///
 /// It names the table, the item's key, the call's ids and what it expected, and holds a fingerprint of the content, but not the
-/// content. So another process can [abort](Table::pending) the write, or resume it with the same content
-/// ([`Insert::resume`](crate::Insert::resume)). A checksum tells a token that was damaged; it is no signature: take tokens from those
+/// content. So another process can [abort](Table::pending) the write, or resume an `insert`, `upsert` or `update` with the same content
+/// ([`Insert::resume`](crate::Insert::resume)), unless it was bringing a tombstone to life. A checksum tells a token that was damaged; it is no signature: take tokens from those
 /// only who may write the item.
 #[derive(Clone, PartialEq)]
 pub struct PendingToken {

@@ -41,6 +41,8 @@ struct Fence {
     then: Outcome,
     /// What it does where there is no item.
     absent: Absent,
+    /// Whether the call is to have no effect, which a key that is absent doesn't show.
+    aborts: bool,
 }
 
 /// What a fence does where there is no item, not even a tombstone, to hold its id.
@@ -117,10 +119,9 @@ impl Call {
     pub(crate) fn abort(mut self, last: &Attempt, tombstones: bool) -> (Self, Step) {
         self = self.finish(last);
         let step = self.fence_or(Outcome::NotApplied, self.birth);
-        if let Some(fence) = &mut self.fence
-            && tombstones
-        {
-            fence.absent = Absent::Bury;
+        if let Some(fence) = &mut self.fence {
+            fence.aborts = true;
+            fence.absent = if tombstones { Absent::Bury } else { Absent::Unknown };
         }
         (self, step)
     }
@@ -166,6 +167,8 @@ impl Call {
             Verdict::Replayed => Step::Settled(Outcome::Replayed),
             Verdict::Unknown => Step::Settled(Outcome::Unknown),
             Verdict::Refused(refusal) => self.end(Outcome::Refused(refusal), seen),
+            // Without an item there is nothing to fence.
+            Verdict::Again { .. } if self.frozen && seen.is_none() => Step::Settled(Outcome::Unknown),
             Verdict::Again { .. } if self.frozen && in_force(Rule::FrozenFinish) => self.end(Outcome::NotApplied, seen),
             Verdict::Again { guard, above } => {
                 let adopting =
@@ -241,7 +244,7 @@ impl Call {
         if !(self.suspicious && in_force(Rule::Suspicion) && in_force(Rule::Fence)) {
             return Step::Settled(outcome);
         }
-        self.fence = Some(Fence { id: self.id, birth, then: outcome, absent: Absent::Unknown });
+        self.fence = Some(Fence { id: self.id, birth, then: outcome, absent: Absent::Unknown, aborts: false });
         Step::Renew { above: birth.map_or(self.id, |birth| birth.max(self.id)) }
     }
 
@@ -265,7 +268,9 @@ impl Call {
 
     fn fence_failed(&mut self, mut fence: Fence, seen: Option<&Seen>) -> Step {
         if seen.is_none() {
-            if let Verdict::Refused(refusal) = judge(self, None) {
+            if let Verdict::Refused(refusal) = judge(self, None)
+                && !fence.aborts
+            {
                 return Step::Settled(Outcome::Refused(refusal));
             }
             // An item that had been seen has vanished, and its log with it.

@@ -52,6 +52,16 @@ pub(crate) fn properties() -> Vec<Property<Search>> {
                     || state.facts[op].effects == 0
             })
         }),
+        Property::always(
+            "what is aborted has no effect, unless it is said to have one",
+            |search: &Search, state: &State| {
+                state.runs.iter().filter(|run| run.aborts).all(|run| {
+                    !matches!(run.phase, Phase::Ended(Outcome::Refused(_) | Outcome::NotApplied, _))
+                        || search.concedes(state, run.op)
+                        || state.facts[run.op].effects == 0
+                })
+            },
+        ),
         Property::always("versions grow, and the version told is the one made", |_: &Search, state: &State| {
             state.broken.is_none()
         }),
@@ -113,11 +123,12 @@ impl Search {
         Some(state.runs[usize::try_from(run).ok()?].op)
     }
 
-    /// The item is gone, and its log with it, which concedes the promise to calls that were in it (3.10).
-    pub(crate) fn erased(state: &mut State) {
+    /// The item is gone, and its log with it, which concedes the promise to calls that were in it (3.10), but not to the one whose
+    /// delete it was.
+    pub(crate) fn erased(state: &mut State, by: Option<usize>) {
         state.last_version = 0;
-        for facts in &mut state.facts {
-            facts.conceded |= facts.logged;
+        for (op, facts) in state.facts.iter_mut().enumerate() {
+            facts.conceded |= facts.logged && by != Some(op);
             facts.deleted = true;
         }
     }

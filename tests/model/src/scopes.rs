@@ -152,13 +152,15 @@ fn searches(scope: Scope) -> Vec<Search> {
             for weather in [FOREIGN, EXPIRING] {
                 all.extend(with(&pairs(&LOGLESS, [0, 1]), Weather { faults: 2, ..weather }, &[Clocks::Agree]));
             }
+            let taken_up = Weather { takers: 1, faults: 2, ..CALM };
+            all.extend(with(&pairs(&[INSERT, UPDATE_OR_INSERT, DELETE, SAVE], [0, 0]), taken_up, &[Clocks::Agree]));
             all.extend(alone(3));
             all.extend(with(&pairs(&VERBS, [0, 0]), CALM, &[Clocks::Agree, SKEWED[0]]));
         }
         Scope::Large => {
             all.extend(alone(UNBOUNDED));
             all.extend(with(&singles, Weather { attempts: 3, ..TAKEN_UP }, &[Clocks::Agree]));
-            all.extend(with(&pairs(&CORE, [0, 0]), Weather { takers: 1, ..CALM }, &[Clocks::Agree]));
+            all.extend(with(&pairs(&VERBS, [0, 0]), Weather { takers: 1, faults: 3, ..CALM }, &[Clocks::Agree]));
             for lanes in [[0, 0], [0, 1]] {
                 let patient = Weather { faults: 4, ..PATIENT };
                 all.extend(with(&pairs(&VERBS, lanes), patient, &[Clocks::Agree, SKEWED[0], SKEWED[1]]));

@@ -117,6 +117,8 @@ pub(crate) struct Run {
     pub(crate) answered: bool,
     /// How often other programs had put the item when this process last heard of it.
     pub(crate) puts: u8,
+    /// Whether it is to see to it that the call has no effect.
+    pub(crate) aborts: bool,
     /// The last attempt of the call's own, fences aside.
     pub(crate) last: Option<Attempt>,
 }
@@ -294,7 +296,7 @@ impl Search {
                 }
                 state.last_version = version;
             }
-            None => Self::erased(state),
+            None => Self::erased(state, Some(op)),
         }
         if effect == Effect::Bury || effect == Effect::Delete {
             for facts in &mut state.facts {
@@ -363,7 +365,7 @@ impl Model for Search {
 
     fn init_states(&self) -> Vec<State> {
         let runs = (0..self.calls.len())
-            .map(|op| Run { op, phase: Phase::Idle, sent: 0, answered: true, puts: 0, last: None })
+            .map(|op| Run { op, phase: Phase::Idle, sent: 0, answered: true, puts: 0, aborts: false, last: None })
             .collect();
         vec![State {
             row: self.initial_row(),
@@ -486,14 +488,22 @@ impl Model for Search {
                 let Phase::Ended(_, call) = state.runs[run].phase.clone() else { return None };
                 let (op, last) = (state.runs[run].op, state.runs[run].last);
                 let call = call.finish(&last.expect("an unknown outcome was sent"));
-                state.runs.push(Run { op, phase: Phase::Running(call), sent: 0, answered: true, puts: 0, last });
+                state.runs.push(Run {
+                    op,
+                    phase: Phase::Running(call),
+                    sent: 0,
+                    answered: true,
+                    puts: 0,
+                    aborts: false,
+                    last,
+                });
             }
             Action::Abort(run) => {
                 state.takers -= 1;
                 let Phase::Ended(_, call) = state.runs[run].phase.clone() else { return None };
                 let (op, last) = (state.runs[run].op, state.runs[run].last);
                 let (call, step) = call.abort(&last.expect("an unknown outcome was sent"), self.tombstones);
-                state.runs.push(Run { op, phase: Phase::Idle, sent: 0, answered: true, puts: 0, last });
+                state.runs.push(Run { op, phase: Phase::Idle, sent: 0, answered: true, puts: 0, aborts: true, last });
                 let taker = state.runs.len() - 1;
                 self.go_on(&mut state, taker, call, step, None);
             }
@@ -510,7 +520,7 @@ impl Model for Search {
             }
             Action::Expire => {
                 state.expiries -= 1;
-                Self::erased(&mut state);
+                Self::erased(&mut state, None);
                 state.row = None;
             }
         }
