@@ -25,7 +25,8 @@ use crate::written::Written;
 /// applied, and whose item is then deleted, may be applied again by an attempt of its own that is still on its way.
 ///
 /// Where the item type leaves tombstones ([`Schema::tombstones`](crate::Schema::tombstones)), the request is an `UpdateItem` and the
-/// log stays, so that nothing which was applied can be applied again.
+/// log stays, so that nothing which was applied can be applied again. An item that an insert brings back to life is still the same one to
+/// an attempt that arrives late, unless it is [`at`](Delete::at) an etag.
 ///
 /// [`at`](Delete::at) deletes the item only while it is the one that was read. Where that one's reply is lost and the item is
 /// gone, it can't be told who deleted it: [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown). A tombstone tells.

@@ -59,10 +59,8 @@ pub(crate) fn judge(call: &Call, seen: Option<&Seen>) -> Verdict {
         if call.ids().any(|id| log.birth == id || lane.holds(id)) {
             return Verdict::Replayed;
         }
-        if let (Some(ours), Some(theirs)) = (call.keyed, log.keyed)
-            && ours.key == theirs.key
-        {
-            return if ours == theirs { Verdict::Replayed } else { Verdict::Refused(Refusal::KeyReused) };
+        if call.keyed.is_some() && call.keyed == log.keyed {
+            return Verdict::Replayed;
         }
         if suspicious {
             let born_later = log.birth > call.id && in_force(Rule::BornLater);
@@ -77,6 +75,10 @@ pub(crate) fn judge(call: &Call, seen: Option<&Seen>) -> Verdict {
     }
 
     // From here on it is certain that no attempt has applied so far.
+    let used = seen.log().and_then(|log| log.keyed);
+    if call.keyed.zip(used).is_some_and(|(ours, theirs)| ours.key == theirs.key) {
+        return Verdict::Refused(Refusal::KeyReused);
+    }
     match call.expect {
         Expect::Absent if !seen.tombstone => return Verdict::Refused(Refusal::AlreadyExists),
         Expect::Exists | Expect::At { .. } if seen.tombstone => return Verdict::Refused(Refusal::NotFound),

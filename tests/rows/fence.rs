@@ -69,6 +69,17 @@ async fn reused_key_after_a_lost_reply_costs_a_fence_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn reused_key_on_an_item_that_proves_nothing_is_no_refusal() {
+    let later = |sent: &[Sent]| stored().born(sent[0].id + 1).and("_wk", altered(key_stamp(sent), 15));
+    Play::of(Verb::Keyed).lost().stands(later).ends(Err(OutcomeUnknown)).await;
+    let overrun = |sent: &[Sent]| {
+        let reused = stored().and("_wk", altered(key_stamp(sent), 15));
+        reused.lane(sent[0].lane, sent[0].id + 2, sent[0].id + 1)
+    };
+    Play::of(Verb::Keyed).lost().stands(overrun).ends(Err(OutcomeUnknown)).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn write_that_arrives_before_the_fence_is_found_by_it() {
     for (verb, item, _) in refusals().into_iter().filter(|(verb, ..)| !verb.deletes()) {
         let ours = |sent: &[Sent]| stored().lane(sent[0].lane, sent[0].id, NIL);
