@@ -145,8 +145,9 @@ impl Place<'_> {
         let mut others = self.calls.iter().map(|(_, other)| *other).filter(|other| !std::ptr::eq(*other, call));
         match refusal {
             Refusal::AlreadyExists => others.any(|other| makes(other) && !other.is_denied() && other.began < told),
-            // A refused one too: what makes its refusal final is a write.
-            Refusal::Conflict => others.any(|other| other.began < told && other.over() > call.began),
+            Refusal::Conflict => {
+                others.any(|other| !other.is_denied() && other.began < told && other.over() > call.began)
+            }
             Refusal::NotFound => others.filter(|other| makes(other)).all(|made| {
                 let is_there = made.acknowledged().is_some_and(|acknowledged| acknowledged < call.began);
                 !is_there || self.removals().any(|removal| removal.began < told && removal.over() > made.began)
@@ -290,6 +291,8 @@ mod tests {
             assert_eq!(faults(&there(told), Some((5, &[0]))), [Fault::FalseRefusal]);
         }
         assert_eq!(faults(&there(UNMET), Some((5, &[0]))), []);
+        let denied = [(PUT, 0, applied(1)), (ADD, 2, Some((CONFLICT, 5))), (ADD, 3, Some((CONFLICT, 4)))];
+        assert_eq!(faults(&denied, Some((5, &[0]))), [Fault::FalseRefusal, Fault::FalseRefusal]);
         let enough = [(PUT, 0, applied(1)), (ADD, 2, applied(3)), (ADD_IF, 4, Some((UNMET, 5)))];
         assert_eq!(faults(&enough, Some((6, &[0, 1]))), [Fault::FalseRefusal]);
         let removed = [(PUT, 0, applied(1)), (REMOVE, 2, None), (ADD, 3, Some((MISSING, 4)))];
