@@ -69,6 +69,9 @@ pub(crate) fn print(options: &Options, run: &Run) -> bool {
     let Counted { acknowledged, open, counted } = counters;
     println!("counters: {counted} counted, {acknowledged} acknowledged, {open} unknown or never told");
     println!("memory of client 0: {}", run.memory);
+    for (number, memory) in &run.others_memory {
+        println!("memory of client {number}, since it was started: {memory}");
+    }
     println!("memory of the engine, over its restarts: {}", run.engine_memory);
 
     for finding in findings.iter().take(EXPLAINED) {

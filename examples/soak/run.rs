@@ -44,6 +44,7 @@ pub(crate) struct Run {
     pub(crate) history: History,
     /// Of the client that is never killed.
     pub(crate) memory: Memory,
+    /// Of those that live.
     pub(crate) others_memory: BTreeMap<u32, Memory>,
     pub(crate) engine_memory: Memory,
     pub(crate) restarts: usize,
