@@ -158,8 +158,8 @@ fn searches(scope: Scope) -> Vec<Search> {
             all.extend(with(&pairs(&VERBS, [0, 0]), CALM, &[Clocks::Agree, SKEWED[0]]));
         }
         Scope::Large => {
-            all.extend(alone(UNBOUNDED));
-            all.extend(with(&singles, Weather { attempts: 3, ..TAKEN_UP }, &[Clocks::Agree]));
+            all.extend(alone(5));
+            all.extend(with(&singles, Weather { attempts: 3, faults: 3, ..TAKEN_UP }, &[Clocks::Agree]));
             all.extend(with(&pairs(&VERBS, [0, 0]), Weather { takers: 1, faults: 3, ..CALM }, &[Clocks::Agree]));
             for lanes in [[0, 0], [0, 1]] {
                 let patient = Weather { faults: 4, ..PATIENT };
