@@ -124,9 +124,13 @@ impl Search {
     }
 
     /// The item is gone, and its log with it, which concedes the promise to calls that were in it (3.10), but not to the one whose
-    /// delete it was.
+    /// delete it was; and to calls that have taken another id, since the log had ruled out the one before.
     pub(crate) fn erased(state: &mut State, by: Option<usize>) {
         state.last_version = 0;
+        for run in &state.runs {
+            let renewed = matches!(&run.phase, Phase::Running(call) if call.ids().count() > 1);
+            state.facts[run.op].conceded |= renewed;
+        }
         for (op, facts) in state.facts.iter_mut().enumerate() {
             facts.conceded |= facts.logged && by != Some(op);
             facts.deleted = true;
