@@ -16,6 +16,8 @@ pub(crate) struct Facts {
     pub(crate) made: Option<u64>,
     /// The call's effect, or a fence of it, is in the item's log.
     pub(crate) logged: bool,
+    /// It has taken another id, since the log had ruled out the one before.
+    pub(crate) renewed: bool,
     /// It wrote an item that had no log, and so no birth to go by.
     pub(crate) adopted: bool,
     /// The greatest id that it has in a log, or had when another program overwrote it.
@@ -127,12 +129,8 @@ impl Search {
     /// delete it was; and to calls that have taken another id, since the log had ruled out the one before.
     pub(crate) fn erased(state: &mut State, by: Option<usize>) {
         state.last_version = 0;
-        for run in &state.runs {
-            let renewed = matches!(&run.phase, Phase::Running(call) if call.ids().count() > 1);
-            state.facts[run.op].conceded |= renewed;
-        }
         for (op, facts) in state.facts.iter_mut().enumerate() {
-            facts.conceded |= facts.logged && by != Some(op);
+            facts.conceded |= facts.renewed || (facts.logged && by != Some(op));
             facts.deleted = true;
         }
     }
