@@ -123,6 +123,7 @@ fn guard(table: &Core, attempt: &Attempt, rendering: &mut Rendering) -> String {
     let in_order = format!("(attribute_not_exists({lane}) OR {lane} < {id})");
     let born = match attempt.guard {
         Guard::At { birth: Some(known), .. }
+        | Guard::Born { birth: Some(known) }
         | Guard::Revive { birth: known, .. }
         | Guard::Fence { birth: Some(known) } => {
             format!("{birth} = {}", rendering.value(known.attribute()))

@@ -150,6 +150,11 @@ impl Call {
         self.earlier.iter().copied().chain([self.id])
     }
 
+    /// Whether it has taken a greater id than its first.
+    pub(crate) fn has_renewed(&self) -> bool {
+        !self.earlier.is_empty()
+    }
+
     /// The attempt applied. A fence brings along the item as it was before.
     pub(crate) fn applied(&mut self, before: Option<&Seen>) -> Step {
         match self.fence.take() {
@@ -171,12 +176,11 @@ impl Call {
             Verdict::Again { .. } if self.frozen && seen.is_none() => Step::Settled(Outcome::Unknown),
             Verdict::Again { .. } if self.frozen && in_force(Rule::FrozenFinish) => self.end(Outcome::NotApplied, seen),
             Verdict::Again { guard, above } => {
-                let adopting =
-                    matches!(guard, Guard::Adopt { .. }) && guard != self.guard && in_force(Rule::AdoptAfresh);
+                // An item is adopted under an id that is new now, so that an id from before a foreign write stays below.
+                let adopts = matches!(guard, Guard::Adopt { .. }) && guard != self.guard;
                 self.guard = guard;
                 self.birth = seen.and_then(Seen::log).map(|log| log.birth).or(self.birth);
-                // An item is adopted under an id that is new now, so that an id from before a foreign write stays below.
-                match above.or(adopting.then_some(self.id)) {
+                match above.or((adopts && in_force(Rule::AdoptAfresh)).then_some(self.id)) {
                     Some(above) => Step::Renew { above },
                     None => Step::Send,
                 }
@@ -228,7 +232,9 @@ impl Call {
     pub(crate) fn birth_made(&self) -> Option<WriteId> {
         match self.guard {
             Guard::Absent | Guard::Adopt { .. } => Some(self.id),
-            _ => self.birth,
+            Guard::Revive { birth, .. } => Some(birth),
+            Guard::At { birth, .. } | Guard::Born { birth } => birth,
+            Guard::Open | Guard::Fence { .. } | Guard::Bury => None,
         }
     }
 

@@ -39,11 +39,12 @@ pub(crate) enum Birth {
 pub(crate) enum Guard {
     /// The key is absent.
     Absent,
-    /// The item carries a log, was born before this call, is no tombstone, and its lane is in order.
-    Born,
-    /// The key is absent; or as [`Guard::Born`].
+    /// The item carries a log, is no tombstone, was born before this call, or is of this birth where the call is bound to
+    /// one, and its lane is in order.
+    Born { birth: Option<WriteId> },
+    /// The key is absent; or as [`Guard::Born`], bound to no birth.
     Open,
-    /// As [`Guard::Born`], at this version, and of this birth where it is known.
+    /// As [`Guard::Born`], at this version.
     At { version: u64, birth: Option<WriteId> },
     /// A tombstone, at this version and of this birth, and its lane is in order.
     Revive { version: u64, birth: WriteId },
@@ -68,7 +69,7 @@ impl Expect {
     pub(crate) fn guard(self) -> Guard {
         match self {
             Self::Absent => Guard::Absent,
-            Self::Exists | Self::Either | Self::Buried => Guard::Born,
+            Self::Exists | Self::Either | Self::Buried => Guard::Born { birth: None },
             Self::Any | Self::Gone => Guard::Open,
             Self::At { version, birth: Birth::Foreign } => Guard::Adopt { version: (version > 0).then_some(version) },
             Self::At { version, .. } => Guard::At { version, birth: self.birth() },
@@ -112,17 +113,25 @@ impl Guard {
         in_order
             && match self {
                 Self::Absent | Self::Bury | Self::Adopt { .. } => false,
-                Self::Born | Self::Open => countable && !seen.tombstone && born_before(log, id),
+                Self::Born { birth } => countable && !seen.tombstone && born(log, birth, id),
+                Self::Open => countable && !seen.tombstone && born_before(log, id),
                 Self::At { version, birth } => {
-                    seen.version == Version::Number(version)
-                        && !seen.tombstone
-                        && birth.map_or_else(|| born_before(log, id), |birth| of_birth(log, birth))
+                    seen.version == Version::Number(version) && !seen.tombstone && born(log, birth, id)
                 }
                 Self::Revive { version, birth } => {
                     seen.version == Version::Number(version) && seen.tombstone && of_birth(log, birth)
                 }
-                Self::Fence { birth } => birth.map_or_else(|| born_before(log, id), |birth| log.birth == birth),
+                Self::Fence { birth } => born(log, birth, id),
             }
+    }
+
+    /// This guard, for none but the item of this birth.
+    pub(crate) fn bound_to(self, birth: WriteId) -> Self {
+        match self {
+            Self::Born { birth: None } | Self::Open => Self::Born { birth: Some(birth) },
+            Self::At { version, birth: None } => Self::At { version, birth: Some(birth) },
+            guard => guard,
+        }
     }
 
     /// The version that a write through this guard makes, where the guard fixes it.
@@ -131,9 +140,13 @@ impl Guard {
             Self::Absent | Self::Bury => Some(1),
             Self::At { version, .. } | Self::Revive { version, .. } => Some(version.saturating_add(1)),
             Self::Adopt { version } => Some(version.unwrap_or(0).saturating_add(1)),
-            Self::Born | Self::Open | Self::Fence { .. } => None,
+            Self::Born { .. } | Self::Open | Self::Fence { .. } => None,
         }
     }
+}
+
+fn born(log: &Log, birth: Option<WriteId>, id: WriteId) -> bool {
+    birth.map_or_else(|| born_before(log, id), |birth| of_birth(log, birth))
 }
 
 fn born_before(log: &Log, id: WriteId) -> bool {

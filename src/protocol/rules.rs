@@ -27,6 +27,8 @@ pub(crate) enum Rule {
     Reborn,
     /// A suspicious call on an item without a log proves nothing.
     LogGone,
+    /// A suspicious call that takes a greater id is bound to the item that keeps its lesser ones out.
+    Bound,
     /// A suspicious call is fenced before it is refused.
     Fence,
     /// The item as it was before the fence is judged again.

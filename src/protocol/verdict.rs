@@ -86,12 +86,20 @@ pub(crate) fn judge(call: &Call, seen: Option<&Seen>) -> Verdict {
         expect if !expect.met_by(seen) => return Verdict::Refused(Refusal::VersionConflict),
         _ => {}
     }
-    let Some(guard) = guard_for(call.expect, seen) else {
+    let Some(mut guard) = guard_for(call.expect, seen) else {
         return Verdict::Refused(Refusal::Unusable);
     };
     // No attempt with the old id can apply any more, so a greater one may take its place.
     let newest = seen.log().map(|log| log.birth.max(log.lanes[usize::from(call.lane)].head));
     let above = newest.filter(|newest| *newest > call.id);
+    // It is this item's log that keeps the old one out, so the call is bound to it: where that vanishes, it may come after all.
+    if suspicious
+        && let Some(log) = seen.log()
+        && (above.is_some() || call.has_renewed())
+        && in_force(Rule::Bound)
+    {
+        guard = guard.bound_to(log.birth);
+    }
     if guard != call.guard || above.is_some() || !call.guard.allows(call.id, call.lane, Some(seen)) {
         return Verdict::Again { guard, above };
     }

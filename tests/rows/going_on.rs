@@ -159,6 +159,28 @@ async fn lane_that_is_always_ahead_ends_in_contention() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn suspicious_call_that_takes_a_greater_id_keeps_to_the_item_that_it_saw() {
+    for verb in [Verb::Upsert, Verb::Update, Verb::UpdateAtVersion, Verb::Delete] {
+        let ahead = |sent: &[Sent]| stored().lane(sent[0].lane, sent[0].id + 1, NIL);
+        let ended = Play::of(verb).lost().stands(ahead).applied().ends(Ok(Applied)).await;
+        let (again, renewed) = (&ended.sent[1], &ended.sent[2]);
+        assert!(renewed.id > again.id, "{verb}");
+        let values = renewed.body["ExpressionAttributeValues"].to_string();
+        assert!(
+            values.contains(&aws_smithy_types::base64::encode(BIRTH.to_be_bytes())),
+            "{verb}: the birth seen: {values}"
+        );
+
+        // Where that item is gone, the lesser id may come after all.
+        if verb != Verb::Delete {
+            Play::of(verb).lost().stands(ahead).none_stands().ends(Err(OutcomeUnknown)).await;
+        }
+        let reborn = |_: &[Sent]| stored().born(BIRTH - 1);
+        Play::of(verb).lost().stands(ahead).stands(reborn).ends(Err(OutcomeUnknown)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn modify_that_always_loses_ends_in_contention() {
     let play = Play::of(Verb::Modify).policy(RetryPolicy::new().max_conflicts(2).jitter_seed(1));
     let version = |version: u32| move |_: &[Sent]| stored().and("version", number(version));

@@ -91,7 +91,7 @@ fn guard() -> impl Strategy<Value = Guard> {
     let version = || prop_oneof![6 => 0..5_u64, 1 => Just(Version::LAST)];
     prop_oneof![
         1 => Just(Guard::Absent),
-        2 => Just(Guard::Born),
+        3 => proptest::option::of(id()).prop_map(|birth| Guard::Born { birth }),
         3 => Just(Guard::Open),
         4 => (version(), proptest::option::of(id())).prop_map(|(version, birth)| Guard::At { version, birth }),
         3 => (version(), id()).prop_map(|(version, birth)| Guard::Revive { version, birth }),
@@ -114,6 +114,7 @@ fn fitting(item: Option<&RawItem>, attempt: Attempt, fit: bool) -> Attempt {
     let born = seen.log().map(|log| log.birth);
     let version = stored.unwrap_or_default();
     let guard = match attempt.guard {
+        Guard::Born { birth } => Guard::Born { birth: birth.and(born) },
         Guard::At { birth, .. } => Guard::At { version, birth: birth.and(born) },
         Guard::Revive { birth, .. } => Guard::Revive { version, birth: born.unwrap_or(birth) },
         Guard::Adopt { .. } => Guard::Adopt { version: stored },

@@ -16,8 +16,6 @@ pub(crate) struct Facts {
     pub(crate) made: Option<u64>,
     /// The call's effect, or a fence of it, is in the item's log.
     pub(crate) logged: bool,
-    /// It has taken another id, since the log had ruled out the one before.
-    pub(crate) renewed: bool,
     /// It wrote an item that had no log, and so no birth to go by.
     pub(crate) adopted: bool,
     /// The greatest id that it has in a log, or had when another program overwrote it.
@@ -126,11 +124,11 @@ impl Search {
     }
 
     /// The item is gone, and its log with it, which concedes the promise to calls that were in it (3.10), but not to the one whose
-    /// delete it was; and to calls that have taken another id, since the log had ruled out the one before.
+    /// delete it was.
     pub(crate) fn erased(state: &mut State, by: Option<usize>) {
         state.last_version = 0;
         for (op, facts) in state.facts.iter_mut().enumerate() {
-            facts.conceded |= facts.renewed || (facts.logged && by != Some(op));
+            facts.conceded |= facts.logged && by != Some(op);
             facts.deleted = true;
         }
     }

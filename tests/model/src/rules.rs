@@ -28,6 +28,8 @@ pub enum Rule {
     Reborn,
     /// A suspicious call on an item without a log proves nothing.
     LogGone,
+    /// A suspicious call that takes a greater id is bound to the item that keeps its lesser ones out.
+    Bound,
     /// A suspicious call is fenced before it is refused.
     Fence,
     /// The item as it was before the fence is judged again.
@@ -40,7 +42,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::LaneOrder,
         Self::OlderEntry,
         Self::BornBefore,
@@ -50,6 +52,7 @@ impl Rule {
         Self::BornLater,
         Self::Reborn,
         Self::LogGone,
+        Self::Bound,
         Self::Fence,
         Self::PreImage,
         Self::Suspicion,

@@ -152,6 +152,8 @@ fn searches(scope: Scope) -> Vec<Search> {
             for weather in [FOREIGN, EXPIRING] {
                 all.extend(with(&pairs(&LOGLESS, [0, 1]), Weather { faults: 2, ..weather }, &[Clocks::Agree]));
             }
+            let vanishing = Weather { attempts: 3, faults: 2, ..EXPIRING };
+            all.extend(with(&pairs(&[UPSERT, UPDATE], [0, 0]), vanishing, &[Clocks::Agree]));
             let taken_up = Weather { takers: 1, faults: 2, ..CALM };
             all.extend(with(&pairs(&[INSERT, UPDATE_OR_INSERT, DELETE, SAVE], [0, 0]), taken_up, &[Clocks::Agree]));
             all.extend(alone(3));

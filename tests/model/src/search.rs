@@ -321,7 +321,6 @@ impl Search {
             Step::Send => state.runs[run].phase = Phase::Running(call),
             Step::Renew { above } => {
                 let id = self.fresh(state, run, above);
-                state.facts[op].renewed |= !call.is_fencing();
                 call.renew(id);
                 state.runs[run].phase = Phase::Running(call);
             }
