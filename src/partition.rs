@@ -1,0 +1,106 @@
+//! Partitions: the items that share a partition key, in a table or in an index of it.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use crate::item::Item;
+use crate::key::{IntoKey, KeyAttribute};
+use crate::template::Template;
+
+/// The items of type `T` that share a partition key, in the table or in one of its indexes; their sort keys are an `S`.
+///
+/// The value of a table's partition key stands for one; `#[derive(Item)]` makes functions for those of indexes and key templates.
+/// Queried by [`Table::query`](crate::Table::query).
+pub struct Partition<T, S> {
+    /// The index; `None` for the table itself.
+    pub(crate) index: Option<&'static str>,
+    /// Whether reads of it can be strong: those of global indexes can't.
+    pub(crate) is_strong: bool,
+    /// The attribute that is its partition key, and the value.
+    pub(crate) key: (&'static str, AttributeValue),
+    /// The attribute that is its sort key, where there is one.
+    pub(crate) sort: Option<&'static str>,
+    /// How the parts of a sort key are put together, where it is a template's; its literal start is what all sort keys of `T` begin with.
+    pub(crate) template: Option<&'static Template>,
+    of: PhantomData<fn() -> (T, S)>,
+}
+
+/// A value that stands for a [`Partition`]: of a table whose key is a tuple, the value of its partition key.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` names no partition of `{T}`",
+    label = "not the partition key of a `{T}`, nor a `Partition` of it",
+    note = "give the partition key's value, or what the item's derived functions for its key templates and indexes return"
+)]
+pub trait IntoPartition<T: Item> {
+    /// The type of the sort keys.
+    type Sort;
+
+    /// The partition.
+    fn into_partition(self) -> Partition<T, Self::Sort>;
+}
+
+/// A type of sort keys: of one part, or of several that a template puts together.
+pub trait SortKey {
+    /// The parts, in order.
+    fn parts(&self) -> Vec<AttributeValue>;
+}
+
+impl<T, S> Partition<T, S> {
+    /// Those of the table, whose key is the tuple.
+    pub(crate) fn of_table<P: KeyAttribute>(partition_key: &P) -> Self
+    where
+        T: Item<Key = (P, S)>,
+    {
+        Self {
+            index: None,
+            is_strong: true,
+            key: (T::SCHEMA.partition_key_name(), partition_key.to_attribute()),
+            sort: T::SCHEMA.sort_key_name(),
+            template: None,
+            of: PhantomData,
+        }
+    }
+}
+
+impl<T: Item, S> IntoPartition<T> for Partition<T, S> {
+    type Sort = S;
+
+    fn into_partition(self) -> Self {
+        self
+    }
+}
+
+macro_rules! into_partition {
+    ($($value:ty => $key:ty;)*) => {$(
+        impl<T: Item<Key = ($key, S)>, S> IntoPartition<T> for $value {
+            type Sort = S;
+
+            fn into_partition(self) -> Partition<T, S> {
+                Partition::of_table(&IntoKey::<$key>::into_key(self))
+            }
+        }
+    )*};
+}
+
+into_partition! {
+    String => String; &String => String; &str => String;
+    Vec<u8> => Vec<u8>; &Vec<u8> => Vec<u8>; &[u8] => Vec<u8>;
+    i8 => i8; i16 => i16; i32 => i32; i64 => i64; isize => isize;
+    u8 => u8; u16 => u16; u32 => u32; u64 => u64; usize => usize;
+}
+#[cfg(feature = "uuid")]
+into_partition! { uuid::Uuid => uuid::Uuid; }
+
+impl<K: KeyAttribute> SortKey for K {
+    fn parts(&self) -> Vec<AttributeValue> {
+        vec![self.to_attribute()]
+    }
+}
+
+impl<T, S> fmt::Debug for Partition<T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Partition").field("index", &self.index).field("attribute", &self.key.0).finish_non_exhaustive()
+    }
+}
