@@ -4,30 +4,29 @@
 //! sent again and then goes out byte for byte as before; what comes back is a [`Reply`], which says what is known about the
 //! table and nothing more. Whether to go on, and what it means for the operation, is decided above.
 
-use std::collections::HashMap;
 use std::fmt;
 
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{SharedInterceptor, StalledStreamProtectionConfig};
-use aws_sdk_dynamodb::operation::delete_item::builders::DeleteItemFluentBuilder;
-use aws_sdk_dynamodb::operation::get_item::builders::GetItemFluentBuilder;
-use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
-use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_dynamodb::{Client, Config};
 use uuid::Uuid;
 
 use crate::error::{Error, ErrorKind};
 use crate::fingerprint::{self, Fingerprint};
 use crate::flight::{Flight, Watch, Watched};
+use crate::item::RawItem;
+use crate::meter::Meters;
 use crate::retry::budget::Budget;
-use crate::retry::classify::{Progress, classify, cut_off};
+use crate::retry::classify::{Progress, cut_off};
 use crate::retry::policy::Bounds;
 use crate::retry::{Clock, Retry, RetryPolicy, Spent, Why};
 use crate::trace;
 
-pub(crate) type RawItem = HashMap<String, AttributeValue>;
+mod request;
+
+use self::request::Kind;
+pub(crate) use self::request::{Answer, Output, Page, Request};
 
 /// Sends attempts, for all operations of a store.
 pub(crate) struct Caller {
@@ -40,9 +39,8 @@ pub(crate) struct Caller {
 /// What one attempt says about the table.
 #[derive(Debug)]
 pub(crate) enum Reply {
-    /// Applied, or read. With what the service returned of the item; nothing where the answer broke off after the fact was
-    /// clear.
-    Done { attributes: Option<RawItem> },
+    /// Applied, or read.
+    Done { output: Output },
     /// Not applied, since the condition failed for the item as it stands; `None` where there is none.
     ConditionFailed { item: Option<RawItem> },
     /// Certainly not applied: not sent, or refused before execution. `again` is the pause to make before sending it again, if
@@ -50,14 +48,6 @@ pub(crate) enum Reply {
     NotApplied { error: Error, again: Option<Why> },
     /// It may have been applied, now or later. Sending the same again is the way to find out.
     Unanswered { error: Error },
-}
-
-/// A request of one of the four kinds, as [`Caller::client`] builds it.
-pub(crate) enum Request {
-    Put(PutItemFluentBuilder),
-    Update(UpdateItemFluentBuilder),
-    Delete(DeleteItemFluentBuilder),
-    Get(GetItemFluentBuilder),
 }
 
 /// A request that can be sent many times, each time the same bytes.
@@ -74,6 +64,7 @@ pub(crate) struct Outgoing {
     /// above would reserve, and copy on its way down.
     first: Option<Watched<Reply>>,
     flight: Flight,
+    meters: Meters,
 }
 
 /// What a request sent, to be sent by another call.
@@ -82,14 +73,6 @@ pub(crate) struct Frozen {
     kind: Kind,
     table: Option<String>,
     body: Vec<u8>,
-}
-
-#[derive(Clone, Copy)]
-enum Kind {
-    Put,
-    Update,
-    Delete,
-    Get,
 }
 
 impl Caller {
@@ -157,6 +140,7 @@ impl Caller {
         if matches!(reply, Reply::Done { .. } | Reply::ConditionFailed { .. }) {
             retry.answered();
         }
+        outgoing.meters.count(outgoing.operation, reply.units());
         tracing::debug!(
             { trace::ATTEMPT } = attempt,
             { trace::OPERATION } = outgoing.operation,
@@ -178,10 +162,12 @@ impl Caller {
 }
 
 impl Outgoing {
-    pub(crate) fn new(operation: &'static str, request: impl Into<Request>, clock: &Clock) -> Self {
+    pub(crate) fn new(operation: &'static str, request: impl Into<Request>, clock: &Clock, meters: &Meters) -> Self {
         let (request, flight) = (request.into(), Flight::default());
+        let request = if meters.is_empty() { request } else { request.measured() };
         let (kind, table) = request.shell();
-        Self { operation, write_id: None, kind, table, first: Some(request.dispatch(&flight, clock)), flight }
+        let first = Some(request.dispatch(&flight, clock));
+        Self { operation, write_id: None, kind, table, first, flight, meters: meters.clone() }
     }
 
     /// Names the write in the events of its attempts.
@@ -197,9 +183,9 @@ impl Outgoing {
     }
 
     /// A request that sends the same.
-    pub(crate) fn thaw(operation: &'static str, frozen: &Frozen) -> Self {
+    pub(crate) fn thaw(operation: &'static str, frozen: &Frozen, meters: &Meters) -> Self {
         let (kind, table, flight) = (frozen.kind, frozen.table.clone(), Flight::with_body(&frozen.body));
-        Self { operation, write_id: None, kind, table, first: None, flight }
+        Self { operation, write_id: None, kind, table, first: None, flight, meters: meters.clone() }
     }
 
     /// The attempt to wait for now. `None` where there is no content left to send.
@@ -217,72 +203,20 @@ impl Frozen {
     }
 }
 
-impl Kind {
-    /// A request of this kind for this table, which is all that routing and signing look at.
-    fn without_content(self, client: &Client, table: Option<String>) -> Request {
-        match self {
-            Self::Put => client.put_item().set_table_name(table).into(),
-            Self::Update => client.update_item().set_table_name(table).into(),
-            Self::Delete => client.delete_item().set_table_name(table).into(),
-            Self::Get => client.get_item().set_table_name(table).into(),
-        }
-    }
-}
-
-impl Request {
-    fn shell(&self) -> (Kind, Option<String>) {
-        let (kind, table) = match self {
-            Self::Put(put) => (Kind::Put, put.get_table_name()),
-            Self::Update(update) => (Kind::Update, update.get_table_name()),
-            Self::Delete(delete) => (Kind::Delete, delete.get_table_name()),
-            Self::Get(get) => (Kind::Get, get.get_table_name()),
-        };
-        (kind, table.clone())
-    }
-
-    /// The attempt, which is sent once it is waited for.
-    fn dispatch(self, flight: &Flight, clock: &Clock) -> Watched<Reply> {
-        let (watched, clock) = (flight.clone(), clock.clone());
-        macro_rules! send {
-            ($builder:ident, $attributes:ident) => {
-                flight.watch(async move {
-                    match $builder.send().await {
-                        Ok(output) => Reply::Done { attributes: output.$attributes },
-                        Err(error) => classify(error, watched.progress(), clock.now()),
-                    }
-                })
-            };
-        }
-        match self {
-            Self::Put(put) => send!(put, attributes),
-            Self::Update(update) => send!(update, attributes),
-            Self::Delete(delete) => send!(delete, attributes),
-            Self::Get(get) => send!(get, item),
-        }
-    }
-}
-
-macro_rules! request_from {
-    ($($kind:ident($builder:ident)),*) => {$(
-        impl From<$builder> for Request {
-            fn from(request: $builder) -> Self {
-                Self::$kind(request)
-            }
-        }
-    )*};
-}
-
-request_from!(
-    Put(PutItemFluentBuilder),
-    Update(UpdateItemFluentBuilder),
-    Delete(DeleteItemFluentBuilder),
-    Get(GetItemFluentBuilder)
-);
-
 /// Never shows contents.
 impl fmt::Debug for Frozen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Frozen").field("bytes", &self.body.len()).finish_non_exhaustive()
+    }
+}
+
+impl Reply {
+    /// The capacity units that the service says it took: read units, and write units.
+    fn units(&self) -> Option<[f64; 2]> {
+        match self {
+            Self::Done { output } => output.units,
+            _ => None,
+        }
     }
 }
 

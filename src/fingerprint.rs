@@ -33,10 +33,15 @@ pub(crate) fn bytes(content: &[u8]) -> Fingerprint {
     finish(digest)
 }
 
-/// Of a request's body, whatever the order of its members and of the elements of sets. What is no JSON is taken as it is.
+/// Of a request's body, whatever the order of its members and of the elements of sets, and whether or not it is metered. What is no
+/// JSON is taken as it is.
 pub(crate) fn body(body: &[u8]) -> Fingerprint {
     let mut digest = Sha256::new();
     match serde_json::from_slice(body) {
+        Ok(Value::Object(mut request)) => {
+            request.remove("ReturnConsumedCapacity");
+            json(&mut digest, &Value::Object(request), false);
+        }
         Ok(value) => json(&mut digest, &value, false),
         Err(_) => text(&mut digest, b"body", body),
     }

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use tracing::Instrument as _;
 
-use crate::call::{Frozen, Outgoing, Reply, Request};
+use crate::call::{Frozen, Outgoing, Output, Reply, Request};
 use crate::error::{Error, ErrorKind, Limit};
 use crate::fingerprint::Fingerprint;
 use crate::item::RawItem;
@@ -123,7 +123,7 @@ impl Suspended {
                 "the token doesn't hold what the call was to write: resume the call with the same content, or abort it",
             )));
         };
-        let settled = self.send(Outgoing::thaw(self.operation, frozen)).await;
+        let settled = self.send(Outgoing::thaw(self.operation, frozen, self.table.meters())).await;
         // As the verb says it.
         let etag = match self.call.expect {
             Expect::At { version, birth } => Some(Etag::new(version, birth)),
@@ -153,7 +153,7 @@ impl Suspended {
         }
         let request = request(&self.last, None).map_err(|error| self.of(error))?;
         let caller = self.table.store().caller();
-        let mut outgoing = Outgoing::new(self.operation, request, caller.clock());
+        let mut outgoing = Outgoing::new(self.operation, request, caller.clock(), self.table.meters());
         caller.serialise(&mut outgoing).await;
         match outgoing.freeze() {
             Some(frozen) if frozen.fingerprint() == self.content.fingerprint() => self.send(outgoing).await,
@@ -301,7 +301,8 @@ impl<'t, R: FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error>> Run<'t,
             };
             match rendered {
                 Ok(request) => {
-                    let outgoing = Outgoing::new(write.operation, request, store.caller().clock());
+                    let outgoing =
+                        Outgoing::new(write.operation, request, store.caller().clock(), write.table.meters());
                     if let Some((earlier, outgoing)) = slot
                         && !is_fencing
                         && let Some(frozen) = outgoing.freeze()
@@ -319,8 +320,8 @@ impl<'t, R: FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error>> Run<'t,
         }
         self.item = None;
         match store.caller().send(outgoing, &mut self.retry).await {
-            Reply::Done { attributes } => {
-                self.item = attributes;
+            Reply::Done { output } => {
+                self.item = output.into_item();
                 let before = self.item.as_ref().map(|item| write.table.format().read(item));
                 self.call.applied(before.as_ref())
             }
@@ -433,24 +434,23 @@ pub(crate) async fn read(
     table: &Core,
     operation: &'static str,
     request: impl Into<Request>,
-) -> Result<(Option<RawItem>, Spent), Error> {
+) -> Result<(Output, Spent), Error> {
     table.check_names().map_err(|error| error.with_operation(operation, table.name()))?;
     let span = trace::operation(operation, table.name());
-    read_until_answered(table, operation, Outgoing::new(operation, request, table.store().caller().clock()))
-        .instrument(span)
-        .await
+    let outgoing = Outgoing::new(operation, request, table.store().caller().clock(), table.meters());
+    read_until_answered(table, operation, outgoing).instrument(span).await
 }
 
 async fn read_until_answered(
     table: &Core,
     operation: &'static str,
     mut outgoing: Outgoing,
-) -> Result<(Option<RawItem>, Spent), Error> {
+) -> Result<(Output, Spent), Error> {
     let caller = table.store().caller();
     let mut retry = caller.begin();
     loop {
         let (error, again) = match caller.send(&mut outgoing, &mut retry).await {
-            Reply::Done { attributes } => return Ok((attributes, retry.spent())),
+            Reply::Done { output } => return Ok((output, retry.spent())),
             Reply::ConditionFailed { .. } => (Error::of(ErrorKind::Service), None),
             Reply::NotApplied { error, again } => (error, again),
             Reply::Unanswered { error } => (error, Some(Why::Transport)),

@@ -11,6 +11,7 @@ use crate::format::Format;
 use crate::item::Item;
 use crate::key::Key;
 use crate::lanes::Lanes;
+use crate::meter::{Meter, Meters};
 use crate::protocol::log::WriteId;
 use crate::protocol::rules::LANES;
 use crate::retry::RetryPolicy;
@@ -33,6 +34,7 @@ struct Shared {
     ids: WriteIds,
     stamp: Arc<StampNames>,
     table_names: TableNames,
+    meters: Meters,
 }
 
 /// Builds a [`Store`]; see [`Store::builder`].
@@ -43,6 +45,7 @@ pub struct StoreBuilder {
     retry: RetryPolicy,
     stamp_prefix: String,
     table_names: TableNames,
+    meters: Meters,
 }
 
 /// How the name that an item declares becomes the name of a table.
@@ -85,6 +88,7 @@ impl Store {
             retry: RetryPolicy::new(),
             stamp_prefix: STAMP_PREFIX.to_owned(),
             table_names: TableNames::Prefix(String::new()),
+            meters: Meters::default(),
         }
     }
 
@@ -135,6 +139,10 @@ impl Store {
         &self.shared.caller
     }
 
+    pub(crate) fn meters(&self) -> &Meters {
+        &self.shared.meters
+    }
+
     pub(crate) fn lanes(&self) -> &Arc<Lanes> {
         &self.shared.lanes
     }
@@ -175,6 +183,13 @@ impl StoreBuilder {
         self
     }
 
+    /// Counts all calls of the store, and the capacity that they consume, by this meter.
+    #[doc(alias = "return_consumed_capacity")]
+    pub fn meter(mut self, meter: &Meter) -> Self {
+        self.meters = self.meters.with(meter);
+        self
+    }
+
     /// Finishes the store.
     #[must_use]
     pub fn build(self) -> Store {
@@ -185,6 +200,7 @@ impl StoreBuilder {
                 ids: WriteIds::default(),
                 stamp: Arc::new(StampNames::new(&self.stamp_prefix)),
                 table_names: self.table_names,
+                meters: self.meters,
                 config: self.config,
             }),
         }

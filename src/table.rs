@@ -20,6 +20,7 @@ use crate::expr::{Ordered, Path};
 use crate::format::Format;
 use crate::item::{Item, RawItem, Schema};
 use crate::key::IntoKey;
+use crate::meter::{Meter, Meters};
 use crate::op::delete::Delete;
 use crate::op::get::Get;
 use crate::op::insert::Insert;
@@ -39,12 +40,13 @@ pub struct Table<T> {
 }
 
 /// What the verbs need of a table, whatever its type.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Core {
     store: Store,
     name: String,
     schema: Schema,
     format: Format,
+    meters: Meters,
     /// The type of its items.
     of: TypeId,
     /// Why nothing can be written or read here: the schema's names and the stamp's are in each other's way.
@@ -57,7 +59,19 @@ const UNTIL_ACTIVE: Duration = Duration::from_secs(120);
 impl<T: Item> Table<T> {
     pub(crate) fn new(store: Store, name: String, schema: Schema, format: Format) -> Self {
         let clash = schema.clash(&format.stamp.prefix);
-        Self { core: Arc::new(Core { store, name, schema, format, of: TypeId::of::<T>(), clash }), of: PhantomData }
+        let meters = store.meters().clone();
+        Self {
+            core: Arc::new(Core { store, name, schema, format, meters, of: TypeId::of::<T>(), clash }),
+            of: PhantomData,
+        }
+    }
+
+    /// The same table, whose calls are counted by this meter too.
+    #[must_use]
+    #[doc(alias = "return_consumed_capacity")]
+    pub fn metered(&self, meter: &Meter) -> Self {
+        let core = Core { meters: self.core.meters.with(meter), ..(*self.core).clone() };
+        Self { core: Arc::new(core), of: PhantomData }
     }
 
     /// The table's name.
@@ -265,6 +279,10 @@ impl Core {
     /// Whether its items are of this type.
     pub(crate) fn holds<T: Item>(&self) -> bool {
         self.of == TypeId::of::<T>()
+    }
+
+    pub(crate) fn meters(&self) -> &Meters {
+        &self.meters
     }
 
     pub(crate) fn format(&self) -> &Format {

@@ -164,7 +164,9 @@ async fn success_brings_what_the_service_returned() {
         let peer = Peer::new([Act::answer(200, body)]);
         let caller = Caller::new(&peer.config(), &RetryPolicy::new());
         let reply = caller.send(&mut request.outgoing(&caller), &mut caller.begin()).await;
-        let Reply::Done { attributes: Some(item) } = reply else { panic!("{request:?}: {reply}") };
+        let Reply::Done { output: Output { answer: Answer::Item(Some(item)), .. } } = reply else {
+            panic!("{request:?}: {reply}")
+        };
         assert_eq!(item["id"], AttributeValue::S("a".into()));
     }
 }
@@ -658,6 +660,7 @@ impl Kind {
                     .condition_expression("attribute_not_exists(#n0)")
                     .expression_attribute_names("#n0", "id"),
                 clock,
+                &Meters::default(),
             ),
             Self::Update => Outgoing::new(
                 "update",
@@ -669,9 +672,17 @@ impl Kind {
                     .expression_attribute_names("#n0", "owner")
                     .expression_attribute_values(":v0", AttributeValue::S("secret".into())),
                 clock,
+                &Meters::default(),
             ),
-            Self::Delete => Outgoing::new("delete", client.delete_item().table_name("accounts").key("id", key), clock),
-            Self::Get => Outgoing::new("get", client.get_item().table_name("accounts").key("id", key), clock),
+            Self::Delete => Outgoing::new(
+                "delete",
+                client.delete_item().table_name("accounts").key("id", key),
+                clock,
+                &Meters::default(),
+            ),
+            Self::Get => {
+                Outgoing::new("get", client.get_item().table_name("accounts").key("id", key), clock, &Meters::default())
+            }
         }
     }
 }

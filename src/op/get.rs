@@ -96,8 +96,8 @@ impl<T: Item> Get<T> {
             .table_name(core.name())
             .set_key(Some(key))
             .consistent_read(self.consistency == Consistency::Strong);
-        let (raw, spent) = settle::read(core, operation, request).await?;
-        let found = match raw {
+        let (output, spent) = settle::read(core, operation, request).await?;
+        let found = match output.into_item() {
             Some(raw) => core.format().decode(raw).map_err(|error| spent.report(of(error), core.store().now()))?,
             None => None,
         };

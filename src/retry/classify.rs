@@ -11,16 +11,20 @@ use std::time::{Duration, SystemTime};
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::RequestId;
+use aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemError;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::get_item::GetItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::query::QueryError;
+use aws_sdk_dynamodb::operation::scan::ScanError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 
 use super::Why;
-use crate::call::{RawItem, Reply};
+use crate::call::{Output, Reply};
 use crate::error::{Error, ErrorKind, of_request};
+use crate::item::RawItem;
 
 /// How far an attempt came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,7 +71,7 @@ pub(crate) fn classify<E: OperationError>(
     {
         // The service's request id tells its answer from that of a captive portal.
         return match response.request_id() {
-            Some(_) if E::SUCCESS_NEEDS_NO_BODY => Reply::Done { attributes: None },
+            Some(_) if E::SUCCESS_NEEDS_NO_BODY => Reply::Done { output: Output::default() },
             _ => unanswered(ErrorKind::Service, error),
         };
     }
@@ -209,12 +213,18 @@ macro_rules! conditional_write_errors {
 
 conditional_write_errors!(PutItemError, UpdateItemError, DeleteItemError);
 
-impl OperationError for GetItemError {
-    const SUCCESS_NEEDS_NO_BODY: bool = false;
+macro_rules! read_errors {
+    ($($error:ident),*) => {$(
+        impl OperationError for $error {
+            const SUCCESS_NEEDS_NO_BODY: bool = false;
 
-    fn into_condition_failed(self) -> Result<Option<RawItem>, Box<Self>> {
-        Err(Box::new(self))
-    }
+            fn into_condition_failed(self) -> Result<Option<RawItem>, Box<Self>> {
+                Err(Box::new(self))
+            }
+        }
+    )*};
 }
+
+read_errors!(GetItemError, QueryError, ScanError, BatchGetItemError);
 
 const CONDITION_FAILED: &str = "ConditionalCheckFailedException";
