@@ -1,6 +1,6 @@
 //! Attempts against a scripted peer, in simulated time; and against real sockets where the HTTP client's own errors matter.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::error::Error as _;
 use std::io;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -25,6 +25,8 @@ use aws_smithy_types::body::SdkBody;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::Instant;
+
+use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::*;
 use crate::error::Limit;
