@@ -37,6 +37,18 @@ pub(crate) enum Rule {
     Suspicion,
     /// An unknown outcome is finished by its own request only.
     FrozenFinish,
+
+    // Of records of operations that run once.
+    /// The owner alone changes a record.
+    OwnerOnly,
+    /// A claim's own record, made by an attempt whose reply was lost, is recognised.
+    OwnClaim,
+    /// A record is taken over by a greater id only.
+    OwnersGrow,
+    /// A completed record isn't taken over before it expires.
+    CompletedStays,
+    /// Whether a completion went through can't be told once it may have been forgotten.
+    Forgotten,
 }
 
 /// Whether a rule is in force.

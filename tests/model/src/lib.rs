@@ -8,16 +8,19 @@
 mod protocol {
     #![expect(dead_code, reason = "the search doesn't use all of the library's code")]
     pub(crate) mod call;
+    pub(crate) mod claim;
     pub(crate) mod guard;
     pub(crate) mod log;
     #[path = "../../tests/model/src/rules.rs"]
     pub(crate) mod rules;
     pub(crate) mod verdict;
 }
+mod claims;
 mod promise;
 mod scopes;
 mod search;
 mod table;
 
+pub use claims::check_claims;
 pub use protocol::rules::Rule;
 pub use scopes::{Finding, Scope, check};

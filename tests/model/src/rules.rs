@@ -38,11 +38,23 @@ pub enum Rule {
     Suspicion,
     /// An unknown outcome is finished by its own request only.
     FrozenFinish,
+
+    // Of records of operations that run once.
+    /// The owner alone changes a record.
+    OwnerOnly,
+    /// A claim's own record, made by an attempt whose reply was lost, is recognised.
+    OwnClaim,
+    /// A record is taken over by a greater id only.
+    OwnersGrow,
+    /// A completed record isn't taken over before it expires.
+    CompletedStays,
+    /// Whether a completion went through can't be told once it may have been forgotten.
+    Forgotten,
 }
 
 impl Rule {
-    /// Every rule.
-    pub const ALL: [Self; 14] = [
+    /// Every rule of writes.
+    pub const OF_WRITES: [Self; 14] = [
         Self::LaneOrder,
         Self::OlderEntry,
         Self::BornBefore,
@@ -58,6 +70,10 @@ impl Rule {
         Self::Suspicion,
         Self::FrozenFinish,
     ];
+
+    /// Every rule of records.
+    pub const OF_RECORDS: [Self; 5] =
+        [Self::OwnerOnly, Self::OwnClaim, Self::OwnersGrow, Self::CompletedStays, Self::Forgotten];
 }
 
 static TAKEN_AWAY: AtomicU8 = AtomicU8::new(0);

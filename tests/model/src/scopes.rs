@@ -1,6 +1,7 @@
 //! Which searches make up a scope, and running them.
 
-use std::fmt;
+use std::fmt::{self, Debug};
+use std::hash::Hash;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -75,11 +76,30 @@ const CORE: [Verb; 4] = [INSERT, UPSERT, UPDATE_IF, DELETE];
 const LOGLESS: [Verb; 5] = [INSERT, UPSERT, UPDATE, SAVE, UPDATE_AT];
 const STARTS: [Start; 5] = [Start::Nothing, Start::Item, Start::Foreign, Start::ForeignVersion, Start::Tombstone];
 
-/// Runs a scope, with one rule taken away or with all of them, and stops at a violation.
+/// Runs a scope of writes, with one rule taken away or with all of them, and stops at a violation.
 #[must_use]
 pub fn check(scope: Scope, without: Option<Rule>) -> Finding {
+    check_all(&searches(scope), without)
+}
+
+/// What can be searched, and said what was found.
+pub(crate) trait Searched:
+    Model<
+        State: Clone + PartialEq + Hash + Debug + fmt::Display + Send + Sync,
+        Action: Clone + PartialEq + Hash + Debug + Send + Sync,
+    > + Clone
+    + fmt::Display
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl Searched for Search {}
+
+/// Runs searches until one finds a violation.
+pub(crate) fn check_all<S: Searched>(searches: &[S], without: Option<Rule>) -> Finding {
     take_away(without);
-    let searches = searches(scope);
     let next = AtomicUsize::new(0);
     let finding = Mutex::new(Finding::default());
     // Most searches are small, so that they run side by side rather than each on many threads.
@@ -104,7 +124,7 @@ pub fn check(scope: Scope, without: Option<Rule>) -> Finding {
 }
 
 /// How many states a search visits, and the path to what it finds broken.
-fn run(search: &Search) -> (usize, Option<String>) {
+fn run<S: Searched>(search: &S) -> (usize, Option<String>) {
     let checker = search.clone().checker().threads(1).spawn_bfs().join();
     let violation = checker.discoveries().into_iter().next().map(|(property, path)| {
         let steps: Vec<_> = path.into_vec().iter().map(|(state, action)| format!("\n  {state}{action:?}")).collect();

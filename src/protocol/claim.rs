@@ -1,0 +1,137 @@
+//! An operation that runs once: the record of it, what a change of the record requires, and what is certain when that isn't met.
+//!
+//! Whoever runs the operation owns its record, by an id that is greater than those of all who owned it before. The owner alone can
+//! complete it, extend its lease, or release it. So of two that run the operation, because a lease ran out or clocks disagree, one
+//! at most completes it, and what is committed together with the completion happens once.
+
+use super::log::WriteId;
+use super::rules::{Rule, in_force};
+
+/// Milliseconds since 1970.
+pub(crate) type Millis = u64;
+
+/// The record of an operation, as far as the protocol cares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Record {
+    /// Who owns it, or did so last; `None` where another program made it that knows no owners.
+    pub(crate) owner: Option<WriteId>,
+    pub(crate) status: Status,
+    /// When it is as good as absent.
+    pub(crate) expires: Millis,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Status {
+    /// The owner's, until its lease ends. One without an end lasts as long as the record.
+    Running { until: Option<Millis> },
+    /// With an answer, a failure that is final among them.
+    Completed,
+    /// Of a later format, or of a program that means something else by it.
+    Unreadable,
+}
+
+/// What a request requires of the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Demand {
+    /// That it can be claimed, as the claimant's clock has it.
+    Claim { now: Millis },
+    /// That it is ours, and not completed: to complete it, to extend its lease, or to release it.
+    Hold,
+}
+
+/// What is certain when a claim has failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Claim {
+    /// An earlier attempt of it had gone through.
+    Ours,
+    /// The operation has run: its answer is in the record.
+    Completed,
+    /// Another runs it.
+    Busy { until: Option<Millis> },
+    /// The record can be claimed, by an id above this one where there is one.
+    Again { above: Option<WriteId> },
+    /// The record can't be judged.
+    Unreadable,
+}
+
+/// What is certain when a change by the owner has failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Hold {
+    /// An earlier attempt of it had gone through.
+    Done,
+    /// The record is another's, and the change isn't made and never will be.
+    Lost,
+    /// Neither can be told.
+    Unknown,
+}
+
+impl Record {
+    fn is_over(&self, now: Millis) -> bool {
+        self.expires <= now
+    }
+
+    /// Whether nobody runs the operation, and it hasn't run.
+    fn is_free(&self, now: Millis) -> bool {
+        let is_left = match self.status {
+            Status::Running { until } => until.is_some_and(|until| until <= now),
+            Status::Completed => !in_force(Rule::CompletedStays),
+            Status::Unreadable => false,
+        };
+        is_left || self.is_over(now)
+    }
+
+    fn is_owned_by(&self, owner: WriteId) -> bool {
+        self.owner == Some(owner)
+    }
+}
+
+impl Demand {
+    /// Whether the record meets it, of a claimant or owner with this id.
+    pub(crate) fn is_met_by(self, record: Option<&Record>, owner: WriteId) -> bool {
+        match (self, record) {
+            (Self::Claim { .. }, None) => true,
+            (Self::Claim { now }, Some(record)) => {
+                record.is_free(now) && (record.owner < Some(owner) || !in_force(Rule::OwnersGrow))
+            }
+            (Self::Hold, None) => false,
+            (Self::Hold, Some(record)) => {
+                let is_ours = record.is_owned_by(owner) || !in_force(Rule::OwnerOnly);
+                is_ours && matches!(record.status, Status::Running { .. })
+            }
+        }
+    }
+}
+
+/// Judges the record that came back with a failed claim.
+pub(crate) fn claim_failed(record: Option<&Record>, owner: WriteId, now: Millis) -> Claim {
+    let Some(record) = record else { return Claim::Again { above: None } };
+    match record.status {
+        Status::Running { .. } if record.is_owned_by(owner) && in_force(Rule::OwnClaim) => return Claim::Ours,
+        _ if record.is_free(now) => {}
+        Status::Completed => return Claim::Completed,
+        Status::Running { until } => return Claim::Busy { until },
+        Status::Unreadable => return Claim::Unreadable,
+    }
+    Claim::Again { above: record.owner.filter(|held| *held >= owner) }
+}
+
+/// Judges the record that came back with a failed change by its owner, which wanted it to be so.
+///
+/// `suspicious`: an earlier attempt may have gone through unanswered. `kept_until`: when the change would have been forgotten.
+pub(crate) fn hold_failed(
+    record: Option<&Record>,
+    owner: WriteId,
+    wanted: Status,
+    suspicious: bool,
+    (now, kept_until): (Millis, Millis),
+) -> Hold {
+    if record.is_some_and(|record| record.is_owned_by(owner) && record.status == wanted) {
+        return Hold::Done;
+    }
+    // A completed record is another's only after it has expired. A lease or a release has nothing to prove.
+    let may_be_forgotten = record.is_none() || now >= kept_until;
+    if suspicious && wanted == Status::Completed && may_be_forgotten && in_force(Rule::Forgotten) {
+        return Hold::Unknown;
+    }
+    Hold::Lost
+}
