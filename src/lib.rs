@@ -88,9 +88,10 @@ mod versioned;
 mod written;
 
 #[cfg(feature = "derive")]
-pub use dynamo_once_derive::{Item, KeyAttribute};
+pub use dynamo_once_derive::{Document, Item, KeyAttribute};
 pub use error::{Error, ErrorKind, Limit};
-pub use expr::{AttributeType, Condition, Contains, Delta, Elements, IntoValue, Ordered, Path, Prefix, Size};
+pub use expr::{AttributeType, Condition, Contains, Delta, Elements, IntoValue, Ordered, Prefix, Size};
+pub use expr::{Changeable, Document, Field, KeyField, List, Map, Nested, Path, PathKind};
 pub use item::{Attribute, Item, Schema};
 pub use key::{IntoKey, Key, KeyAttribute, KeyType};
 pub use op::delete::Delete;

@@ -2,8 +2,10 @@
 
 mod attributes;
 mod case;
+mod document;
 mod item;
 mod key_attribute;
+mod paths;
 
 use proc_macro::TokenStream;
 use syn::{DeriveInput, parse_macro_input};
@@ -28,6 +30,17 @@ use syn::{DeriveInput, parse_macro_input};
 pub fn derive_item(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     item::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// Makes the typed paths of a nested struct's fields, so that `f.address.field(|a| a.city)` leads to them.
+///
+/// For a struct with named fields that is stored as a map: in a field of an item, in a list or in a map. The names are as serde
+/// stores them, and skipped and flattened fields have no path, as with `Item`. A `None` is stored as serde has it, as null unless the
+/// field has a `skip_serializing_if`; set by an update, it is removed where an absent one is read as `None`.
+#[proc_macro_derive(Document)]
+pub fn derive_document(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    document::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
 /// Lets a newtype of a key type be a key: a tuple struct with one field, or a `#[serde(transparent)]` struct with one.

@@ -5,7 +5,7 @@ use std::fmt;
 use aws_sdk_dynamodb::types::ReturnValue;
 
 use crate::error::Error;
-use crate::expr::{Changes, Condition, Delta, Elements, IntoValue, Path};
+use crate::expr::{Changeable, Changes, Condition, Delta, Elements, IntoValue, Path};
 use crate::item::{Item, RawItem, encode, is_reserved};
 use crate::key::key_attributes;
 use crate::op::stamped;
@@ -80,7 +80,7 @@ impl<T: Item> Update<T> {
 
     /// Sets an attribute. Set to `None` it is removed, where the type reads an absent attribute as `None`: all do but those with
     /// a default of their own.
-    pub fn set<V>(mut self, path: Path<T, V>, value: impl IntoValue<V>) -> Self {
+    pub fn set<V>(mut self, path: Path<T, V, impl Changeable>, value: impl IntoValue<V>) -> Self {
         self.changes.set(path, value);
         self
     }
@@ -89,19 +89,19 @@ impl<T: Item> Update<T> {
     ///
     /// `None` is stored as an absent attribute. A null that another program stored is not absent: DynamoDB adds and appends
     /// nothing to it, and rejects the update.
-    pub fn add<V>(mut self, path: Path<T, V>, delta: impl Delta<V>) -> Self {
+    pub fn add<V>(mut self, path: Path<T, V, impl Changeable>, delta: impl Delta<V>) -> Self {
         self.changes.add(path, delta);
         self
     }
 
     /// Removes an attribute.
-    pub fn remove<V>(mut self, path: Path<T, V>) -> Self {
+    pub fn remove<V>(mut self, path: Path<T, V, impl Changeable>) -> Self {
         self.changes.remove(path);
         self
     }
 
     /// Appends to a list; an absent one counts as empty.
-    pub fn append<V>(mut self, path: Path<T, V>, items: V) -> Self
+    pub fn append<V>(mut self, path: Path<T, V, impl Changeable>, items: V) -> Self
     where
         V: Elements,
     {
@@ -110,7 +110,7 @@ impl<T: Item> Update<T> {
     }
 
     /// Adds elements to a set; an absent one counts as empty.
-    pub fn union<V>(mut self, path: Path<T, V>, elements: V) -> Self
+    pub fn union<V>(mut self, path: Path<T, V, impl Changeable>, elements: V) -> Self
     where
         V: Elements,
     {
@@ -119,7 +119,7 @@ impl<T: Item> Update<T> {
     }
 
     /// Takes elements from a set.
-    pub fn difference<V>(mut self, path: Path<T, V>, elements: V) -> Self
+    pub fn difference<V>(mut self, path: Path<T, V, impl Changeable>, elements: V) -> Self
     where
         V: Elements,
     {
