@@ -88,7 +88,7 @@ mod versioned;
 mod written;
 
 #[cfg(feature = "derive")]
-pub use dynamo_once_derive::{Document, Item, KeyAttribute};
+pub use dynamo_once_derive::{Document, Item, KeyAttribute, Newtype};
 pub use error::{Error, ErrorKind, Limit};
 pub use expr::{AttributeType, Condition, Contains, Delta, Elements, IntoValue, Ordered, Prefix, Size};
 pub use expr::{Changeable, Document, Field, KeyField, List, Map, Nested, Path, PathKind};

@@ -5,6 +5,7 @@ mod case;
 mod document;
 mod item;
 mod key_attribute;
+mod newtype;
 mod paths;
 
 use proc_macro::TokenStream;
@@ -48,4 +49,15 @@ pub fn derive_document(input: TokenStream) -> TokenStream {
 pub fn derive_key_attribute(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     key_attribute::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// Lets a newtype do in conditions and updates what it wraps can do: a tuple struct with one field, or a `#[serde(transparent)]`
+/// struct with one.
+///
+/// It implements `Ordered`, `Delta`, `Prefix`, `Contains`, `Elements`, `List`, `Map` and `Document`, each where the inner type does.
+/// Values stay the newtype's: `f.price.lt(Cents(100))`, `.add(f.price, Cents(-5))`.
+#[proc_macro_derive(Newtype)]
+pub fn derive_newtype(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    newtype::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
 }

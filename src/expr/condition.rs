@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::error::Error;
 use crate::expr::render::MAX_OPERATORS;
-use crate::expr::value::{self, Contains, IntoValue, Ordered, Prefix};
+use crate::expr::value::{Contains, IntoValue, Ordered, Prefix};
 use crate::expr::{Field, Path, PathKind, RawPath};
 
 /// A condition on a stored item of type `T`; made by the methods of [`Path`].
@@ -199,8 +199,7 @@ impl<T, V, P: PathKind> Path<T, V, P> {
     where
         V: Contains,
     {
-        let part = value::encode_for(&self.shown(), &part.into_value(), value::encode);
-        let part = part.and_then(|part| checked(&self.shown(), part));
+        let part = self.encode_part(part.into_value()).and_then(|part| checked(&self.shown(), part));
         self.about(part, |path, part| Node::Function("contains", path, part))
     }
 
@@ -221,17 +220,22 @@ impl<T, V, P: PathKind> Path<T, V, P> {
         }
     }
 
-    fn order(self, comparator: Comparator, value: impl IntoValue<V>) -> Condition<T> {
+    fn order(self, comparator: Comparator, value: impl IntoValue<V>) -> Condition<T>
+    where
+        V: Ordered,
+    {
         let value = self.bound(value);
         self.about(value, |path, value| Node::Compare(Operand::Path(path), comparator, value))
     }
 
     /// A value that others are less or greater than.
-    fn bound(&self, value: impl IntoValue<V>) -> Result<AttributeValue, Error> {
-        match self.value(value)? {
-            value @ (AttributeValue::S(_) | AttributeValue::N(_) | AttributeValue::B(_)) => Ok(value),
-            _ => Err(refused(&self.shown(), NO_ORDER)),
-        }
+    fn bound(&self, value: impl IntoValue<V>) -> Result<AttributeValue, Error>
+    where
+        V: Ordered,
+    {
+        let value = self.value(value)?;
+        has_order::<V>(&self.shown(), &value)?;
+        Ok(value)
     }
 
     /// A condition on what the path names, and on an operand that is there.
@@ -452,6 +456,16 @@ fn checked(name: &str, value: AttributeValue) -> Result<AttributeValue, Error> {
     Ok(value)
 }
 
+/// Whether values of this type, stored like this one, are less or greater than others.
+pub(crate) fn has_order<V: Ordered>(name: &str, value: &AttributeValue) -> Result<(), Error> {
+    match value {
+        AttributeValue::N(_) => Ok(()),
+        AttributeValue::S(_) | AttributeValue::B(_) if !V::IS_NUMBER => Ok(()),
+        AttributeValue::S(_) | AttributeValue::B(_) => Err(refused(name, NO_NUMBER)),
+        _ => Err(refused(name, NO_ORDER)),
+    }
+}
+
 fn refused(name: &str, why: &str) -> Error {
     Error::invalid(format!("`{name}` {why}"))
 }
@@ -469,6 +483,8 @@ fn is_greater(one: &AttributeValue, other: &AttributeValue) -> bool {
 
 const NO_ORDER: &str = "isn't compared with a string, a number or binary, and nothing else is less or greater; bytes need \
                         `#[serde(with = \"serde_bytes\")]`, and for an absent attribute ask `not_exists`";
+const NO_NUMBER: &str = "is a number that isn't stored as one, and text sorts otherwise: \"10\" is less than \"9\"; compare with `eq` \
+                         or `ne`, or store it as a number";
 const NO_START: &str = "isn't compared with a string or binary, and nothing else has a beginning; bytes need \
                         `#[serde(with = \"serde_bytes\")]`";
 const NO_RANGE: &str = "is to lie between two bounds of which the first is the greater; give the lower one first";

@@ -7,8 +7,8 @@ mod render;
 mod update;
 mod value;
 
-pub(crate) use condition::Node;
 pub use condition::{AttributeType, Condition, Size};
+pub(crate) use condition::{Node, has_order};
 pub(crate) use diff::{apply, diff, same};
 pub(crate) use path::RawPath;
 pub use path::{Changeable, Document, Field, KeyField, List, Map, Nested, Path, PathKind};

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
 
 use crate::error::Error;
-use crate::expr::value;
+use crate::expr::value::{self, Contains};
 
 mod kind;
 mod raw;
@@ -157,6 +157,32 @@ impl<T, V, P: PathKind> Path<T, V, P> {
             ))),
         }
     }
+}
+
+impl<T, V: Contains, P: PathKind> Path<T, V, P> {
+    /// What the attribute may contain, as it is stored within it.
+    pub(crate) fn encode_part(&self, part: V::Part) -> Result<AttributeValue, Error> {
+        let part = match self.encoding {
+            Encoding::Plain(_) => part,
+            Encoding::Own(_) | Encoding::Unknown => match V::with_sole(part) {
+                Ok(whole) => return self.encode(&whole).map(sole),
+                Err(part) => part,
+            },
+        };
+        value::encode_for(&self.shown(), &part, value::encode)
+    }
+}
+
+/// The only element of a list or a set.
+fn sole(whole: AttributeValue) -> AttributeValue {
+    let first = match &whole {
+        AttributeValue::L(list) => list.first().cloned(),
+        AttributeValue::Ss(set) => set.first().cloned().map(AttributeValue::S),
+        AttributeValue::Ns(set) => set.first().cloned().map(AttributeValue::N),
+        AttributeValue::Bs(set) => set.first().cloned().map(AttributeValue::B),
+        _ => None,
+    };
+    first.unwrap_or(whole)
 }
 
 impl<V> Encoding<V> {

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use aws_sdk_dynamodb::types::ReturnValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
 use crate::error::Error;
-use crate::expr::{Changes, Node, Path, PathKind, RawPath};
+use crate::expr::{Changes, Node, Ordered, Path, PathKind, RawPath, has_order};
 use crate::item::{Item, RawItem, Schema, encode};
 use crate::op::stamped;
 use crate::pending::PendingToken;
@@ -70,6 +70,8 @@ struct Newer {
     path: RawPath,
     /// Whether stored items may have it elsewhere.
     is_aliased: bool,
+    /// Whether it is stored as something that can be less.
+    has_order: fn(&str, &AttributeValue) -> Result<(), Error>,
 }
 
 impl<T: Item> Upsert<T> {
@@ -78,7 +80,7 @@ impl<T: Item> Upsert<T> {
         Self { table, item, newer: None, token: None }
     }
 
-    pub(crate) fn newer<V, P: PathKind>(mut self, by: &Path<T, V, P>) -> Self {
+    pub(crate) fn newer<V: Ordered, P: PathKind>(mut self, by: &Path<T, V, P>) -> Self {
         self.newer = Some(Newer::by(by));
         self
     }
@@ -131,14 +133,14 @@ impl<T: Item> Upsert<T> {
 }
 
 impl Newer {
-    fn by<T, V, P: PathKind>(path: &Path<T, V, P>) -> Result<Self, Error> {
+    fn by<T, V: Ordered, P: PathKind>(path: &Path<T, V, P>) -> Result<Self, Error> {
         let is_aliased = path.aliased_parent().is_some() || !path.alias_names().is_empty();
-        Ok(Self { path: path.raw()?, is_aliased })
+        Ok(Self { path: path.raw()?, is_aliased, has_order: has_order::<V> })
     }
 
     /// That the stored field is absent, null, or smaller than the item's own.
     fn than_stored(self, schema: &Schema, item: &RawItem) -> Result<Node, Error> {
-        let Self { path, is_aliased } = self;
+        let Self { path, is_aliased, has_order } = self;
         let known = schema.known_attributes().iter().find(|known| known.name() == path.top());
         if is_aliased || known.is_some_and(|known| !known.alias_names().is_empty()) {
             return Err(Error::invalid(format!(
@@ -150,6 +152,7 @@ impl Newer {
                 "the item has no `{path}`, by which `upsert_newer` tells the newer one; give it a value"
             )));
         };
+        has_order(&path.to_string(), &value)?;
         Ok(Node::absent(path.clone()).or(Node::less_than(path, value)))
     }
 }
