@@ -35,7 +35,7 @@ pub use step::{Document, List, Map};
 /// Which types of values go with which conditions and changes, and what timestamps, decimals and newtypes need, is
 /// [in the guide](crate::guide::values).
 pub struct Path<T, V, P = Field> {
-    at: P,
+    place: P,
     aliases: &'static [&'static str],
     is_optional: bool,
     encoding: Encoding<V>,
@@ -90,14 +90,14 @@ impl<T, V> Path<T, V> {
     /// Says that the attribute is one of the key, so that an update that names it doesn't compile.
     #[must_use]
     pub const fn of_key(self) -> Path<T, V, KeyField> {
-        let Self { at: Field(name), aliases, is_optional, encoding, .. } = self;
-        Path { at: KeyField(name), aliases, is_optional, encoding, of: PhantomData }
+        let Self { place: Field(name), aliases, is_optional, encoding, .. } = self;
+        Path { place: KeyField(name), aliases, is_optional, encoding, of: PhantomData }
     }
 
     /// The attribute's name.
     #[must_use]
     pub const fn name(&self) -> &'static str {
-        self.at.0
+        self.place.0
     }
 }
 
@@ -105,13 +105,13 @@ impl<T, V> Path<T, V, KeyField> {
     /// The attribute's name.
     #[must_use]
     pub const fn name(&self) -> &'static str {
-        self.at.0
+        self.place.0
     }
 }
 
 impl<T, V, P> Path<T, V, P> {
-    const fn new_at(at: P, encoding: Encoding<V>) -> Self {
-        Self { at, aliases: &[], is_optional: false, encoding, of: PhantomData }
+    const fn new_at(place: P, encoding: Encoding<V>) -> Self {
+        Self { place, aliases: &[], is_optional: false, encoding, of: PhantomData }
     }
 
     fn with_aliases(self, aliases: &'static [&'static str], is_optional: bool) -> Self {
@@ -130,7 +130,7 @@ impl<T, V, P> Path<T, V, P> {
 impl<T, V, P: PathKind> Path<T, V, P> {
     /// The path as it is rendered, if DynamoDB takes it.
     pub(crate) fn raw(&self) -> Result<RawPath, Error> {
-        let Nested { path, fault, .. } = self.at.clone().nested();
+        let Nested { path, fault, .. } = self.place.clone().nested();
         match fault {
             Some(why) => Err(Error::invalid(format!("the path `{path}` {why}"))),
             None => Ok(path),
@@ -139,12 +139,12 @@ impl<T, V, P: PathKind> Path<T, V, P> {
 
     /// The first on the way to what the path names that may be stored under another name, and that name.
     pub(crate) fn aliased_parent(&self) -> Option<(RawPath, &'static str)> {
-        self.at.clone().nested().aliased
+        self.place.clone().nested().aliased
     }
 
     /// As messages name it.
     pub(crate) fn shown(&self) -> Cow<'static, str> {
-        self.at.shown()
+        self.place.shown()
     }
 
     pub(crate) fn encode(&self, value: &V) -> Result<AttributeValue, Error> {
@@ -208,7 +208,7 @@ impl<V> Copy for Encoding<V> {}
 
 impl<T, V, P: Clone> Clone for Path<T, V, P> {
     fn clone(&self) -> Self {
-        Self { at: self.at.clone(), ..*self }
+        Self { place: self.place.clone(), ..*self }
     }
 }
 
@@ -216,6 +216,6 @@ impl<T, V, P: Copy> Copy for Path<T, V, P> {}
 
 impl<T, V, P: fmt::Debug> fmt::Debug for Path<T, V, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Path").field(&self.at).finish()
+        f.debug_tuple("Path").field(&self.place).finish()
     }
 }

@@ -126,7 +126,7 @@ impl<T, V, P: PathKind> Path<T, V, P> {
         V: Document,
     {
         let step = step(V::FIELDS);
-        let below = step.at.nested();
+        let below = step.place.nested();
         self.step(below, step.encoding).with_aliases(step.aliases, step.is_optional)
     }
 
@@ -135,9 +135,10 @@ impl<T, V, P: PathKind> Path<T, V, P> {
     /// An element that isn't there is absent to conditions; set, it is appended, whatever its number. Removed, those behind it
     /// move up.
     #[must_use]
-    pub fn at(self, index: usize) -> Path<T, V::Element, Nested>
+    pub fn at<E>(self, index: usize) -> Path<T, E, Nested>
     where
-        V: List,
+        V: List<Element = E>,
+        E: Serialize,
     {
         let below = Nested { path: RawPath::from_index(index), aliased: None, fault: None };
         self.step(below, Encoding::new())
@@ -145,9 +146,11 @@ impl<T, V, P: PathKind> Path<T, V, P> {
 
     /// The path to an entry of the map.
     #[must_use]
-    pub fn key(self, key: impl IntoValue<V::Key>) -> Path<T, V::Value, Nested>
+    pub fn key<K, E>(self, key: impl IntoValue<K>) -> Path<T, E, Nested>
     where
-        V: Map,
+        V: Map<Key = K, Value = E>,
+        K: Serialize,
+        E: Serialize,
     {
         let (key, fault) = match stored_key(&key.into_value()) {
             Some(key) if key.is_empty() => (key, Some(NAMELESS)),
@@ -159,7 +162,7 @@ impl<T, V, P: PathKind> Path<T, V, P> {
 
     fn step<W>(self, below: Nested, encoding: Encoding<W>) -> Path<T, W, Nested> {
         let encoding = if self.encoding.is_plain() { encoding } else { Encoding::Unknown };
-        let parent = self.at.nested();
+        let parent = self.place.nested();
         let own = self.aliases.first().map(|alias| (parent.path.clone(), *alias));
         let further = below.aliased.map(|(path, alias)| (path.below(parent.path.clone()), alias));
         let path = below.path.below(parent.path);
