@@ -79,7 +79,30 @@ impl<T: Item> Update<T> {
     }
 
     /// Sets an attribute. Set to `None` it is removed, where the type reads an absent attribute as `None`: all do but those with
-    /// a default of their own.
+    /// a default of their own, and the elements of lists and the entries of maps, in which null is stored.
+    ///
+    /// What lies within an attribute can be set too: a field of a nested struct, an element of a list, an entry of a map. DynamoDB
+    /// makes none of those around it: where they aren't stored, it rejects this and every other change within them, and the error
+    /// is [`Rejected`](crate::ErrorKind::Rejected), with the [`code`](Error::code) `ValidationException`. Set the whole instead, or
+    /// leave it to [`modify`](Table::modify). An element that is set beyond the end of a list is appended.
+    ///
+    /// ```
+    /// # use dynamo_once::{Document, Error, Item, Table};
+    /// # #[derive(serde::Serialize, serde::Deserialize, Item)]
+    /// # struct Account { #[item(partition_key)] id: String, address: Option<Address> }
+    /// # #[derive(serde::Serialize, serde::Deserialize, Document)]
+    /// # struct Address { city: String }
+    /// # async fn moves(accounts: Table<Account>) -> Result<(), Error> {
+    /// let f = Account::FIELDS;
+    /// let city = f.address.field(|address| address.city);
+    /// let moved = accounts.update("acc-1").set(city, "Bonn").when(f.address.exists()).send().await;
+    /// match moved {
+    ///     Err(refused) if refused.is_condition_failed() => { /* there is no account, or it has no address */ }
+    ///     moved => drop(moved?),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn set<V>(mut self, path: Path<T, V, impl Changeable>, value: impl IntoValue<V>) -> Self {
         self.changes.set(path, value);
         self
@@ -94,7 +117,7 @@ impl<T: Item> Update<T> {
         self
     }
 
-    /// Removes an attribute.
+    /// Removes an attribute, or what lies within one. Those behind a removed element of a list move up.
     pub fn remove<V>(mut self, path: Path<T, V, impl Changeable>) -> Self {
         self.changes.remove(path);
         self

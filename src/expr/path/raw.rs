@@ -74,9 +74,11 @@ impl RawPath {
         self
     }
 
-    /// Whether one of the two paths is, or lies within, the other, so that one update can't name both.
+    /// Whether one of the two paths is, or lies within, the other, or one takes for a list what the other takes for a map, so
+    /// that one update can't name both.
     pub(crate) fn overlaps(&self, other: &Self) -> bool {
-        self.0.iter().zip(&other.0).all(|(one, other)| one == other)
+        let apart = self.0.iter().zip(&other.0).find(|(one, other)| one != other);
+        apart.is_none_or(|(one, other)| matches!(one, Segment::Name(_)) != matches!(other, Segment::Name(_)))
     }
 }
 
