@@ -399,3 +399,38 @@ async fn paths_that_dynamodb_does_not_take_are_refused_before_sending() {
         world.update().set(deep(30), Box::new(within)).send().await.expect_err("the leaf is one level too deep");
     assert!(error.is_invalid() && error.to_string().contains("32 levels"), "{error}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn as_many_paths_as_an_expression_holds_are_taken_and_no_more() {
+    let world = World::new().await;
+    let f = Order::FIELDS;
+    let many =
+        |count| (0..count).fold(world.update(), |update, key: u64| update.set(f.limits.key(key.to_string()), key));
+    many(150).send().await.expect("these are few enough");
+    world.is(|order| order.limits.extend((0..150).map(|key| (key.to_string(), key)))).await;
+    let error = many(300).send().await.expect_err("these are too many");
+    assert!(error.is_invalid() && error.attempts() == 0 && error.to_string().contains("300"), "{error:?}");
+    let asked = (0..200).map(|index| f.parcels.at(index).exists());
+    let asked = asked.reduce(Condition::or).expect("is one at least");
+    let error = world.update().set(f.extra, Extra::default()).when(asked).send().await.expect_err("asks too much");
+    assert!(error.is_invalid() && error.attempts() == 0 && error.to_string().contains("300"), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_struct_does_not_have_is_named_by_hand_but_for_what_is_the_library_s() -> Result<(), Error> {
+    let world = World::new().await;
+    let mut stored = world.stored().await;
+    stored.insert("legacy".into(), M(HashMap::from([("counts".to_owned(), AttributeValue::L(vec![N("3".into())]))])));
+    world.sdk.put_item().table_name("orders").set_item(Some(stored)).send().await.expect("the engine takes it");
+    let first = Path::<Order, BTreeMap<String, Vec<u64>>>::new("legacy").key("counts").at(0);
+    world.update().add(first.clone(), 1).when(first.clone().eq(3)).send().await?;
+    assert!(world.holds(first.eq(4)).await);
+    world.is(|_| {}).await;
+
+    for (name, says) in [("shop", "key attribute"), ("version", "library's"), ("_w0", "library's")] {
+        let within = Path::<Order, BTreeMap<String, u64>>::new(name).key("x");
+        let error = world.update().set(within, 1).send().await.expect_err(says);
+        assert!(error.is_invalid() && error.attempts() == 0 && error.to_string().contains(says), "{error:?}");
+    }
+    Ok(())
+}
