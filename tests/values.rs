@@ -75,6 +75,19 @@ mod as_millis {
     }
 }
 
+/// The same, of many.
+mod as_all_millis {
+    use super::{Deserialize, Deserializer, Serializer, Time};
+
+    pub(super) fn serialize<S: Serializer>(times: &[Time], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(times.iter().map(|time| time.millis))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Time>, D::Error> {
+        Ok(Vec::deserialize(deserializer)?.into_iter().map(|millis| Time { millis }).collect())
+    }
+}
+
 /// A newtype that is stored as a number, and so sorts as the times do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Due(#[serde(with = "as_millis")] Time);
@@ -129,6 +142,8 @@ struct Thing {
     seen: Time,
     #[serde(with = "as_millis")]
     made: Time,
+    #[serde(with = "as_all_millis")]
+    visits: Vec<Time>,
     due: Due,
     rate: Rate,
     digest: Digest,
@@ -183,6 +198,7 @@ fn thing() -> Thing {
         count: 10,
         seen: Time { millis: 5000 },
         made: Time { millis: 5000 },
+        visits: vec![Time { millis: 1 }, Time { millis: 2000 }],
         due: Due(Time { millis: 5000 }),
         rate: Rate(0.1),
         digest: Digest(vec![0xCA, 0xFE]),
@@ -238,6 +254,8 @@ async fn each_condition_holds_where_it_should_of_every_type() {
         (f.count.eq(10), true),
         (f.seen.eq(Time { millis: 5000 }), true),
         (f.made.is_in([Time { millis: 5000 }]), true),
+        (f.visits.contains(Time { millis: 2000 }), true),
+        (f.visits.contains(Time { millis: 2 }), false),
         (f.due.lt(Due(Time { millis: 5001 })), true),
         (f.due.gt(Due(Time { millis: 999 })), true),
         (f.rate.lt(Rate(0.25)) & f.rate.eq(Rate(0.1)), true),
@@ -275,6 +293,7 @@ async fn each_change_makes_of_every_type_what_it_should() -> Result<(), Error> {
         .set(f.by_state.key(State::Done), 4)
         .set(f.count, 9)
         .set(f.made, Time { millis: 1 })
+        .append(f.visits, vec![Time { millis: 3 }])
         .add(f.due, 500)
         .set(f.rate, Rate(1.25))
         .set(f.digest, Digest(vec![]))
@@ -298,6 +317,7 @@ async fn each_change_makes_of_every_type_what_it_should() -> Result<(), Error> {
         by_state: HashMap::from([(State::New, 1), (State::Done, 4)]),
         count: 9,
         made: Time { millis: 1 },
+        visits: [1, 2000, 3].map(|millis| Time { millis }).into(),
         due: Due(Time { millis: 5500 }),
         rate: Rate(1.25),
         digest: Digest(vec![]),
