@@ -6,6 +6,7 @@
 //! | [`where_the_promise_ends`] | what can still happen twice, or end unknown; by which example, and what closes it |
 //! | [`moving_a_table`] | what this crate does to items that others have written, and what others see of it |
 //! | [`permissions`] | which IAM actions each verb needs |
+//! | [`values`] | which types of fields go with which conditions and changes; newtypes, timestamps, decimals |
 //! | [`testing`] | how to test your own code against lost replies |
 
 #[doc = include_str!("guide/how_we_know.md")]
@@ -19,6 +20,9 @@ pub mod moving_a_table {}
 
 #[doc = include_str!("guide/permissions.md")]
 pub mod permissions {}
+
+#[doc = include_str!("guide/values.md")]
+pub mod values {}
 
 #[doc = include_str!("guide/testing.md")]
 pub mod testing {}

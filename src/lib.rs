@@ -44,7 +44,8 @@
 //! # Guide
 //!
 //! [How we know](guide::how_we_know) that the promise is kept, and [where it ends](guide::where_the_promise_ends); [moving an existing
-//! table](guide::moving_a_table); [permissions](guide::permissions); [testing your own code](guide::testing) against lost replies.
+//! table](guide::moving_a_table); [permissions](guide::permissions); [values](guide::values) and what goes with them; [testing your own
+//! code](guide::testing) against lost replies.
 //!
 //! # Layers
 //!
@@ -91,9 +92,10 @@ mod versioned;
 mod written;
 
 #[cfg(feature = "derive")]
-pub use dynamo_once_derive::{Item, KeyAttribute};
+pub use dynamo_once_derive::{Document, Item, KeyAttribute, Newtype};
 pub use error::{Error, ErrorKind, Limit};
-pub use expr::{AttributeType, Condition, Contains, Delta, Elements, IntoValue, Ordered, Path, Prefix, Size};
+pub use expr::{AttributeType, Condition, Contains, Delta, Elements, IntoValue, Ordered, Prefix, Size};
+pub use expr::{Changeable, Document, Field, KeyField, List, Map, Nested, Path, PathKind};
 pub use item::{Attribute, Item, Schema};
 pub use key::{IntoKey, Key, KeyAttribute, KeyType};
 pub use meter::{Consumed, Meter};

@@ -16,7 +16,7 @@ use aws_sdk_dynamodb::types::{
 };
 
 use crate::error::{Error, ErrorKind, of_request};
-use crate::expr::{Ordered, Path};
+use crate::expr::{Changeable, Ordered, Path};
 use crate::format::Format;
 use crate::item::{Item, RawItem, Schema};
 use crate::key::IntoKey;
@@ -106,8 +106,8 @@ impl<T: Item> Table<T> {
     /// Writes the item unless the stored one's field is as great or greater: for feeds with an order of their own, such as
     /// a revision or the time of an event. See [`Upsert`].
     #[doc(alias = "put_if_newer")]
-    pub fn upsert_newer<V: Ordered>(&self, item: &T, by: Path<T, V>) -> Upsert<T> {
-        Upsert::new(self.clone(), item).newer(by)
+    pub fn upsert_newer<V: Ordered>(&self, item: &T, by: Path<T, V, impl Changeable>) -> Upsert<T> {
+        Upsert::new(self.clone(), item).newer(&by)
     }
 
     /// Changes parts of the item with this key, without reading it. See [`Update`].

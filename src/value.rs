@@ -30,10 +30,15 @@ pub(crate) fn check_item(item: &RawItem, room: usize) -> Result<(), Error> {
 
 /// Checks a value, and gives its size in bytes (AWS, "DynamoDB item sizes and formats").
 pub(crate) fn check(name: &str, value: &AttributeValue) -> Result<usize, Error> {
-    if name.is_empty() {
+    check_at(name, 1, value)
+}
+
+/// The same, of a value that stands so many levels deep in the item.
+pub(crate) fn check_at(path: &str, level: usize, value: &AttributeValue) -> Result<usize, Error> {
+    if path.is_empty() {
         return Err(Error::invalid(format!("the item {NAMELESS}")));
     }
-    measure(value, 0).map_err(|(path, what)| Error::invalid(format!("`{name}{path}` {what}")))
+    measure(value, level - 1).map_err(|(below, what)| Error::invalid(format!("`{path}{below}` {what}")))
 }
 
 /// The path below the attribute at which something is wrong, and what.

@@ -256,7 +256,7 @@ fn set(place: &mut Option<LitStr>, value: LitStr, twice: &str) -> syn::Result<()
 }
 
 /// Passes over what follows an attribute that doesn't matter here.
-fn skip(meta: &ParseNestedMeta<'_>) -> syn::Result<()> {
+pub(crate) fn skip(meta: &ParseNestedMeta<'_>) -> syn::Result<()> {
     if meta.input.peek(Token![=]) {
         meta.value()?.parse::<Expr>()?;
     } else if meta.input.peek(syn::token::Paren) {

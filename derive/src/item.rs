@@ -1,26 +1,27 @@
 //! `#[derive(Item)]`.
 
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
-use quote::{ToTokens as _, format_ident, quote, quote_spanned};
+use quote::{ToTokens as _, quote, quote_spanned};
 use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 use syn::{Data, DeriveInput, Error, Fields, Ident, Result, Visibility};
 
 use crate::attributes::{self, Container, Names, Tombstones};
+use crate::paths::{Paths, aliases};
 
 /// A field of the struct that is stored as an attribute.
-struct Field<'a> {
-    ident: &'a Ident,
-    vis: &'a Visibility,
+pub(crate) struct Field<'a> {
+    pub(crate) ident: &'a Ident,
+    pub(crate) vis: &'a Visibility,
     /// The type, with the item's name in the place of `Self`.
-    ty: TokenStream,
+    pub(crate) ty: TokenStream,
     /// The attribute's name.
-    name: String,
+    pub(crate) name: String,
     /// The other names that it is read from.
-    aliases: Vec<String>,
+    pub(crate) aliases: Vec<String>,
     /// Whether an `Option` is `None` where the attribute is absent.
-    absent_is_none: bool,
-    attributes: attributes::Field,
+    pub(crate) absent_is_none: bool,
+    pub(crate) attributes: attributes::Field,
 }
 
 impl Field<'_> {
@@ -80,7 +81,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
         let ty = &field.ty;
         quote_spanned!(ty.span()=> ::dynamo_once::__private::assert_version::<#ty>();)
     });
-    let paths = paths(input, &fields);
+    let paths = item_paths(input, &fields);
     Ok(quote! {
         #[automatically_derived]
         impl ::dynamo_once::Item for #item {
@@ -94,7 +95,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     })
 }
 
-fn fields<'a>(input: &'a DeriveInput, container: &Container) -> Result<Vec<Field<'a>>> {
+pub(crate) fn fields<'a>(input: &'a DeriveInput, container: &Container) -> Result<Vec<Field<'a>>> {
     let Data::Struct(data) = &input.data else {
         let message = "an item is a struct with named fields; keep an enum in a field of one";
         return Err(Error::new(input.ident.span(), message));
@@ -235,7 +236,7 @@ fn reject_reserved(fields: &[Field<'_>], container: &Container, version: Option<
 }
 
 /// A value is removed from an attribute's other names when it is set, so that two fields can't share a name.
-fn reject_ambiguous(fields: &[Field<'_>]) -> Result<()> {
+pub(crate) fn reject_ambiguous(fields: &[Field<'_>]) -> Result<()> {
     for (position, field) in fields.iter().enumerate() {
         for other in &fields[..position] {
             if let Some(name) = field.names().find(|name| other.names().any(|others| others == *name)) {
@@ -300,59 +301,17 @@ fn schema(
     }
 }
 
-fn aliases(field: &Field<'_>) -> Option<TokenStream> {
-    let aliases = &field.aliases;
-    (!aliases.is_empty()).then(|| quote!(.aliases(&[#(#aliases),*])))
-}
-
 /// The struct of the typed paths, and its one value.
-fn paths(input: &DeriveInput, fields: &[Field<'_>]) -> TokenStream {
+fn item_paths(input: &DeriveInput, fields: &[Field<'_>]) -> TokenStream {
     let (item, vis) = (&input.ident, &input.vis);
-    let paths = format_ident!("{item}Fields");
-    let fields: Vec<_> = fields.iter().filter(|field| field.attributes.version.is_none()).collect();
-    let declarations = fields.iter().map(|field| {
-        let (ident, vis, ty) = (field.ident, field.vis, &field.ty);
-        let doc = format!("The attribute `{}`.", field.name);
-        quote!(#[doc = #doc] #vis #ident: ::dynamo_once::Path<#item, #ty>)
-    });
-    let values = fields.iter().map(|field| {
-        let (ident, ty, name, aliases) = (field.ident, &field.ty, &field.name, aliases(field));
-        let path = match &field.attributes.serialize_with {
-            None => quote!(::dynamo_once::Path::new(#name)),
-            Some(serialize) => quote!(::dynamo_once::Path::with_encoder(#name, |value: &#ty| {
-                // Names that no type of the user's has, since theirs have to be visible here.
-                struct __Encoded<'a>(&'a #ty);
-                impl ::dynamo_once::__private::serde::Serialize for __Encoded<'_> {
-                    fn serialize<__S: ::dynamo_once::__private::serde::Serializer>(
-                        &self,
-                        serializer: __S,
-                    ) -> ::core::result::Result<__S::Ok, __S::Error> {
-                        #serialize(self.0, serializer)
-                    }
-                }
-                ::dynamo_once::__private::encode(&__Encoded(value))
-            })),
-        };
-        let path = quote!(#path #aliases);
-        if !field.absent_is_none {
-            return quote!(#ident: #path);
-        }
-        quote!(#ident: {
-            use ::dynamo_once::__private::NoOption as _;
-            if ::dynamo_once::__private::FieldType::<#ty>::IS_OPTION { #path.optional() } else { #path }
-        })
-    });
-    let doc = format!("The typed paths of the fields of [`{item}`].");
+    let Paths { name, declaration, value } = Paths::new(input, fields);
     quote! {
-        #[doc = #doc]
-        #[derive(Clone, Copy, Debug)]
-        #[allow(dead_code, reason = "not every field is used in conditions and updates")]
-        #vis struct #paths { #(#declarations),* }
+        #declaration
 
         impl #item {
             /// The typed paths of the fields, for conditions and updates.
             #[allow(dead_code, reason = "not every item is used in conditions and updates")]
-            #vis const FIELDS: #paths = #paths { #(#values),* };
+            #vis const FIELDS: #name = #value;
         }
     }
 }

@@ -2,8 +2,11 @@
 
 mod attributes;
 mod case;
+mod document;
 mod item;
 mod key_attribute;
+mod newtype;
+mod paths;
 
 use proc_macro::TokenStream;
 use syn::{DeriveInput, parse_macro_input};
@@ -30,9 +33,31 @@ pub fn derive_item(input: TokenStream) -> TokenStream {
     item::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
+/// Makes the typed paths of a nested struct's fields, so that `f.address.field(|a| a.city)` leads to them.
+///
+/// For a struct with named fields that is stored as a map: in a field of an item, in a list or in a map. The names are as serde
+/// stores them, and skipped and flattened fields have no path, as with `Item`. A `None` is stored as serde has it, as null unless the
+/// field has a `skip_serializing_if`; set by an update, it is removed where an absent one is read as `None`.
+#[proc_macro_derive(Document)]
+pub fn derive_document(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    document::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
 /// Lets a newtype of a key type be a key: a tuple struct with one field, or a `#[serde(transparent)]` struct with one.
 #[proc_macro_derive(KeyAttribute)]
 pub fn derive_key_attribute(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     key_attribute::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// Lets a newtype do in conditions and updates what it wraps can do: a tuple struct with one field, or a `#[serde(transparent)]`
+/// struct with one.
+///
+/// It implements `Ordered`, `Delta`, `Prefix`, `Contains`, `Elements`, `List`, `Map` and `Document`, each where the inner type does.
+/// Values stay the newtype's: `f.price.lt(Cents(100))`, `.add(f.price, Cents(-5))`.
+#[proc_macro_derive(Newtype)]
+pub fn derive_newtype(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    newtype::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
 }

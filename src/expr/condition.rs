@@ -8,8 +8,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::error::Error;
 use crate::expr::render::MAX_OPERATORS;
-use crate::expr::value::{self, Contains, IntoValue, Ordered, Prefix};
-use crate::expr::{Path, RawPath};
+use crate::expr::value::{Contains, IntoValue, Ordered, Prefix};
+use crate::expr::{Field, Path, PathKind, RawPath};
 
 /// A condition on a stored item of type `T`; made by the methods of [`Path`].
 ///
@@ -23,10 +23,10 @@ pub struct Condition<T> {
 }
 
 /// The size of an attribute, to be compared: characters of a string, bytes of binary, elements of a list, set or map.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 #[must_use]
-pub struct Size<T, V> {
-    path: Path<T, V>,
+pub struct Size<T, V, P = Field> {
+    path: Path<T, V, P>,
 }
 
 /// The types of stored attributes.
@@ -80,7 +80,7 @@ pub(crate) enum Comparator {
 /// DynamoDB takes no more operands of `IN` (AWS, "Condition and filter expressions, operators, and functions").
 const MAX_IN: usize = 100;
 
-impl<T, V> Path<T, V> {
+impl<T, V, P: PathKind> Path<T, V, P> {
     /// The attribute is this value. That it is `None` says the same as [`not_exists`](Path::not_exists), where an absent attribute reads
     /// as `None`; else that it is null.
     pub fn eq(self, value: impl IntoValue<V>) -> Condition<T> {
@@ -131,10 +131,10 @@ impl<T, V> Path<T, V> {
     {
         let bounds = self.bound(low).and_then(|low| Ok((low, self.bound(high)?)));
         let bounds = bounds.and_then(|(low, high)| match is_greater(&low, &high) {
-            true => Err(refused(self.name(), NO_RANGE)),
+            true => Err(refused(&self.shown(), NO_RANGE)),
             false => Ok((low, high)),
         });
-        Condition::new(bounds.map(|(low, high)| Node::Between(Operand::Path(self.raw()), low, high)))
+        self.about(bounds, |path, (low, high)| Node::Between(Operand::Path(path), low, high))
     }
 
     /// The attribute is one of these values: at least one, at most 100. A `None` among them stands for an absent attribute, or a
@@ -149,7 +149,7 @@ impl<T, V> Path<T, V> {
                 return Ok(values);
             }
             let count = values.len();
-            let name = self.name();
+            let name = self.shown();
             Err(Error::invalid(format!(
                 "`{name}` is compared with {count} values at once; give 1 to {MAX_IN}, or join several conditions"
             )))
@@ -158,28 +158,28 @@ impl<T, V> Path<T, V> {
             Ok(values) => values.into_iter().partition(|value| value.is_null() && self.is_optional()),
             Err(error) => return Condition::new(Err(error)),
         };
-        let one_of = |values| Condition::new(Ok(Node::In(self.raw(), values)));
+        let one_of = |path: &Self, values| path.about(Ok(values), Node::In);
         match (nulls.is_empty(), values.is_empty()) {
-            (true, _) => one_of(values),
+            (true, _) => one_of(&self, values),
             (false, true) => self.not_exists(),
-            (false, false) => one_of(values).or(self.not_exists()),
+            (false, false) => one_of(&self, values).or(self.not_exists()),
         }
     }
 
     /// There is such an attribute, and it is not null, as an absent one may be stored by other programs.
     pub fn exists(self) -> Condition<T> {
-        Condition::new(Ok(Node::Exists(self.raw()))).and(self.attribute_type(AttributeType::Null).not())
+        self.about(Ok(()), |path, ()| Node::Exists(path)).and(self.attribute_type(AttributeType::Null).not())
     }
 
     /// There is no such attribute, or it is null, as an absent one may be stored by other programs.
     pub fn not_exists(self) -> Condition<T> {
-        Condition::joined(3, Ok(Node::absent(self.raw())))
+        Condition::joined(3, self.raw().map(Node::absent))
     }
 
     /// The attribute is stored as this type. `None` is not stored, where the type reads an absent attribute as it;
     /// [`Null`](AttributeType::Null) is what a `()` is, or what another program stored.
     pub fn attribute_type(self, expected: AttributeType) -> Condition<T> {
-        Condition::new(Ok(Node::attribute_type(self.raw(), expected)))
+        self.about(Ok(expected), Node::attribute_type)
     }
 
     /// The string, or the binary value, begins with this one.
@@ -189,9 +189,9 @@ impl<T, V> Path<T, V> {
     {
         let start = self.value(start).and_then(|start| match start {
             AttributeValue::S(_) | AttributeValue::B(_) => Ok(start),
-            _ => Err(refused(self.name(), NO_START)),
+            _ => Err(refused(&self.shown(), NO_START)),
         });
-        Condition::new(start.map(|start| Node::Function("begins_with", self.raw(), start)))
+        self.about(start, |path, start| Node::Function("begins_with", path, start))
     }
 
     /// The string contains this one, or the list or set this element.
@@ -199,13 +199,12 @@ impl<T, V> Path<T, V> {
     where
         V: Contains,
     {
-        let part = value::encode_for(self.name(), &part.into_value(), value::encode);
-        let part = part.and_then(|part| checked(self.name(), part));
-        Condition::new(part.map(|part| Node::Function("contains", self.raw(), part)))
+        let part = self.encode_part(part.into_value()).and_then(|part| checked(&self.shown(), part));
+        self.about(part, |path, part| Node::Function("contains", path, part))
     }
 
     /// The size of the attribute, to be compared.
-    pub fn size(self) -> Size<T, V> {
+    pub fn size(self) -> Size<T, V, P> {
         Size { path: self }
     }
 
@@ -217,34 +216,44 @@ impl<T, V> Path<T, V> {
     ) -> Condition<T> {
         match self.value(value) {
             Ok(AttributeValue::Null(_)) if self.is_optional() => of_null(self),
-            value => Condition::new(value.map(|value| Node::Compare(Operand::Path(self.raw()), comparator, value))),
+            value => self.about(value, |path, value| Node::Compare(Operand::Path(path), comparator, value)),
         }
     }
 
-    fn order(self, comparator: Comparator, value: impl IntoValue<V>) -> Condition<T> {
+    fn order(self, comparator: Comparator, value: impl IntoValue<V>) -> Condition<T>
+    where
+        V: Ordered,
+    {
         let value = self.bound(value);
-        Condition::new(value.map(|value| Node::Compare(Operand::Path(self.raw()), comparator, value)))
+        self.about(value, |path, value| Node::Compare(Operand::Path(path), comparator, value))
     }
 
     /// A value that others are less or greater than.
-    fn bound(&self, value: impl IntoValue<V>) -> Result<AttributeValue, Error> {
-        match self.value(value)? {
-            value @ (AttributeValue::S(_) | AttributeValue::N(_) | AttributeValue::B(_)) => Ok(value),
-            _ => Err(refused(self.name(), NO_ORDER)),
-        }
+    fn bound(&self, value: impl IntoValue<V>) -> Result<AttributeValue, Error>
+    where
+        V: Ordered,
+    {
+        let value = self.value(value)?;
+        has_order::<V>(&self.shown(), &value)?;
+        Ok(value)
+    }
+
+    /// A condition on what the path names, and on an operand that is there.
+    fn about<O>(&self, operand: Result<O, Error>, node: impl FnOnce(RawPath, O) -> Node) -> Condition<T> {
+        Condition::new(operand.and_then(|operand| Ok(node(self.raw()?, operand))))
     }
 
     fn value(&self, value: impl IntoValue<V>) -> Result<AttributeValue, Error> {
-        checked(self.name(), self.encode(&value.into_value())?)
+        checked(&self.shown(), self.encode(&value.into_value())?)
     }
 }
 
 macro_rules! size_comparisons {
     ($($(#[$doc:meta])* $name:ident $comparator:ident)*) => {
-        impl<T, V> Size<T, V> {
+        impl<T, V, P: PathKind> Size<T, V, P> {
             $($(#[$doc])* pub fn $name(self, size: u64) -> Condition<T> {
                 let size = AttributeValue::N(size.to_string());
-                Condition::new(Ok(Node::Compare(Operand::Size(self.path.raw()), Comparator::$comparator, size)))
+                self.path.about(Ok(size), |path, size| Node::Compare(Operand::Size(path), Comparator::$comparator, size))
             })*
         }
     };
@@ -392,6 +401,14 @@ impl<T> Not for Condition<T> {
     }
 }
 
+impl<T, V, P: Clone> Clone for Size<T, V, P> {
+    fn clone(&self) -> Self {
+        Self { path: self.path.clone() }
+    }
+}
+
+impl<T, V, P: Copy> Copy for Size<T, V, P> {}
+
 /// Shows the shape of the condition, and no values.
 impl fmt::Debug for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -439,6 +456,16 @@ fn checked(name: &str, value: AttributeValue) -> Result<AttributeValue, Error> {
     Ok(value)
 }
 
+/// Whether values of this type, stored like this one, are less or greater than others.
+pub(crate) fn has_order<V: Ordered>(name: &str, value: &AttributeValue) -> Result<(), Error> {
+    match value {
+        AttributeValue::N(_) => Ok(()),
+        AttributeValue::S(_) | AttributeValue::B(_) if !V::IS_NUMBER => Ok(()),
+        AttributeValue::S(_) | AttributeValue::B(_) => Err(refused(name, NO_NUMBER)),
+        _ => Err(refused(name, NO_ORDER)),
+    }
+}
+
 fn refused(name: &str, why: &str) -> Error {
     Error::invalid(format!("`{name}` {why}"))
 }
@@ -456,6 +483,8 @@ fn is_greater(one: &AttributeValue, other: &AttributeValue) -> bool {
 
 const NO_ORDER: &str = "isn't compared with a string, a number or binary, and nothing else is less or greater; bytes need \
                         `#[serde(with = \"serde_bytes\")]`, and for an absent attribute ask `not_exists`";
+const NO_NUMBER: &str = "is a number that isn't stored as one, and text sorts otherwise: \"10\" is less than \"9\"; compare with `eq` \
+                         or `ne`, or store it as a number";
 const NO_START: &str = "isn't compared with a string or binary, and nothing else has a beginning; bytes need \
                         `#[serde(with = \"serde_bytes\")]`";
 const NO_RANGE: &str = "is to lie between two bounds of which the first is the greater; give the lower one first";

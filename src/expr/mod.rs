@@ -7,11 +7,11 @@ mod render;
 mod update;
 mod value;
 
-pub(crate) use condition::Node;
 pub use condition::{AttributeType, Condition, Size};
+pub(crate) use condition::{Node, has_order};
 pub(crate) use diff::{apply, diff, same};
-pub use path::Path;
 pub(crate) use path::RawPath;
+pub use path::{Changeable, Document, Field, KeyField, List, Map, Nested, Path, PathKind};
 pub(crate) use render::Rendering;
 pub(crate) use update::Changes;
 #[doc(hidden)]

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::error::Error;
 use crate::expr::value::{Delta, Elements, IntoValue};
-use crate::expr::{Path, RawPath};
+use crate::expr::{Changeable, Path, PathKind, RawPath};
 use crate::item::{RawItem, Schema};
 
 /// Changes of an item, in the order in which they were named. The first that can't be made is kept as an error.
@@ -36,42 +36,40 @@ impl Changes {
         Self::default()
     }
 
-    pub(crate) fn set<T, V>(&mut self, path: Path<T, V>, value: impl IntoValue<V>) {
+    pub(crate) fn set<T, V, P: Changeable>(&mut self, path: Path<T, V, P>, value: impl IntoValue<V>) {
         let value = path.encode(&value.into_value());
-        self.change(
-            path,
-            value.map(|value| match value {
-                AttributeValue::Null(_) if path.is_optional() => Action::Remove,
-                value => Action::Set(value),
-            }),
-        );
+        let action = value.map(|value| match value {
+            AttributeValue::Null(_) if path.is_optional() => Action::Remove,
+            value => Action::Set(value),
+        });
+        self.change(&path, action);
     }
 
-    pub(crate) fn add<T, V>(&mut self, path: Path<T, V>, delta: impl Delta<V>) {
+    pub(crate) fn add<T, V, P: Changeable>(&mut self, path: Path<T, V, P>, delta: impl Delta<V>) {
         let delta = delta.into_delta();
-        self.change(path, delta.map(Action::Add));
+        self.change(&path, delta.map(Action::Add));
     }
 
-    pub(crate) fn remove<T, V>(&mut self, path: Path<T, V>) {
-        self.change(path, Ok(Action::Remove));
+    pub(crate) fn remove<T, V, P: Changeable>(&mut self, path: Path<T, V, P>) {
+        self.change(&path, Ok(Action::Remove));
     }
 
-    pub(crate) fn append<T, V: Elements>(&mut self, path: Path<T, V>, items: &V) {
+    pub(crate) fn append<T, V: Elements, P: Changeable>(&mut self, path: Path<T, V, P>, items: &V) {
         let items = path.encode(items).and_then(|items| match items {
             AttributeValue::L(_) => Ok(Action::Append(items)),
-            _ => Err(stored_otherwise(path.name(), "append", "a list")),
+            _ => Err(stored_otherwise(&path.shown(), "append", "a list")),
         });
-        self.change(path, items);
+        self.change(&path, items);
     }
 
-    pub(crate) fn union<T, V: Elements>(&mut self, path: Path<T, V>, elements: &V) {
-        let elements = path.encode(elements).and_then(|elements| set("union", path.name(), elements));
-        self.change(path, elements.map(Action::Add));
+    pub(crate) fn union<T, V: Elements, P: Changeable>(&mut self, path: Path<T, V, P>, elements: &V) {
+        let elements = path.encode(elements).and_then(|elements| set("union", &path.shown(), elements));
+        self.change(&path, elements.map(Action::Add));
     }
 
-    pub(crate) fn difference<T, V: Elements>(&mut self, path: Path<T, V>, elements: &V) {
-        let elements = path.encode(elements).and_then(|elements| set("difference", path.name(), elements));
-        self.change(path, elements.map(Action::Delete));
+    pub(crate) fn difference<T, V: Elements, P: Changeable>(&mut self, path: Path<T, V, P>, elements: &V) {
+        let elements = path.encode(elements).and_then(|elements| set("difference", &path.shown(), elements));
+        self.change(&path, elements.map(Action::Delete));
     }
 
     pub(crate) fn set_raw(&mut self, path: RawPath, value: AttributeValue) {
@@ -106,7 +104,10 @@ impl Changes {
 
     /// Removes an attribute, such as one under an alias, unless it is changed already.
     pub(crate) fn remove_unless_changed(&mut self, name: impl Into<Cow<'static, str>>) {
-        let path = RawPath::from(name.into());
+        self.remove_path_unless_changed(RawPath::from(name.into()));
+    }
+
+    fn remove_path_unless_changed(&mut self, path: RawPath) {
         if self.changes.iter().all(|change| !change.path.overlaps(&path)) {
             self.remove_raw(path);
         }
@@ -158,17 +159,27 @@ impl Changes {
         whole
     }
 
-    fn change<T, V>(&mut self, path: Path<T, V>, action: Result<Action, Error>) {
+    fn change<T, V, P: PathKind>(&mut self, path: &Path<T, V, P>, action: Result<Action, Error>) {
         if let Err(error) = self.try_change(path, action) {
             self.error.get_or_insert(error);
         }
     }
 
-    fn try_change<T, V>(&mut self, path: Path<T, V>, action: Result<Action, Error>) -> Result<(), Error> {
-        let (name, raw) = (path.name(), path.raw());
+    fn try_change<T, V, P: PathKind>(
+        &mut self,
+        path: &Path<T, V, P>,
+        action: Result<Action, Error>,
+    ) -> Result<(), Error> {
+        let (name, raw) = (path.shown(), path.raw()?);
         let action = action?;
         if let Some(value) = action.value() {
-            crate::value::check(name, value)?;
+            crate::value::check_at(&name, raw.segments().len(), value)?;
+        }
+        if let Some((parent, alias)) = path.aliased_parent() {
+            return Err(Error::invalid(format!(
+                "`{name}` lies within `{parent}`, which may be stored as `{alias}` too, in which nothing can be changed; set the \
+                 whole, or use `modify`"
+            )));
         }
         if !matches!(action, Action::Set(_) | Action::Remove)
             && let [alias, ..] = path.alias_names()
@@ -179,13 +190,14 @@ impl Changes {
         }
         if self.changes.iter().any(|change| change.path.overlaps(&raw)) {
             return Err(Error::invalid(format!(
-                "the update names `{name}` twice; DynamoDB makes one change of a path at a time"
+                "the update names `{name}` twice, or what lies within it besides; DynamoDB makes one change of a path at a time"
             )));
         }
         // A value that was stored under an alias would stand beside the new one, and no read would decode the item.
         let aliases = if matches!(action, Action::Set(_) | Action::Remove) { path.alias_names() } else { &[] };
+        let aliases: Vec<_> = aliases.iter().map(|alias| raw.sibling(alias)).collect();
         self.changes.push(Change { path: raw, action });
-        aliases.iter().for_each(|alias| self.remove_unless_changed(*alias));
+        aliases.into_iter().for_each(|alias| self.remove_path_unless_changed(alias));
         Ok(())
     }
 }

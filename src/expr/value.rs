@@ -1,6 +1,10 @@
 //! Which values go with which fields.
 
-use std::collections::{BTreeSet, HashSet};
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::hash::{BuildHasher, Hash};
+use std::num::{NonZeroI8, NonZeroI16, NonZeroI32, NonZeroI64, NonZeroU8, NonZeroU16, NonZeroU32, NonZeroU64};
+use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
@@ -52,6 +56,47 @@ impl IntoValue<Option<String>> for &str {
     fn into_value(self) -> Option<String> {
         Some(self.to_owned())
     }
+}
+
+impl<V> IntoValue<Box<V>> for V {
+    fn into_value(self) -> Box<V> {
+        Box::new(self)
+    }
+}
+
+impl<V> IntoValue<Option<Box<V>>> for V {
+    fn into_value(self) -> Option<Box<V>> {
+        Some(Box::new(self))
+    }
+}
+
+macro_rules! into {
+    ($([$($parameter:tt)*] $given:ty, $owned:ident => $($field:ty)*;)*) => {
+        $(into!(@each [$($parameter)*] $given, $owned => $($field)*);)*
+    };
+    (@each $parameters:tt $given:ty, $owned:ident => $($field:ty)*) => {
+        $(into!(@one $parameters $given, $owned => $field);)*
+    };
+    (@one [$($parameter:tt)*] $given:ty, $owned:ident => $field:ty) => {
+        impl<$($parameter)*> IntoValue<$field> for $given {
+            fn into_value(self) -> $field {
+                self.$owned().into()
+            }
+        }
+        impl<$($parameter)*> IntoValue<Option<$field>> for $given {
+            fn into_value(self) -> Option<$field> {
+                Some(self.$owned().into())
+            }
+        }
+    };
+}
+
+into! {
+    [] &str, to_owned => Cow<'static, str> Box<str> Arc<str>;
+    [] String, into_boxed_str => Box<str> Arc<str>;
+    [E: Clone] &[E], to_vec => Vec<E>;
+    [E: Clone, const N: usize] &[E; N], to_vec => Vec<E>;
+    [E: Clone, const N: usize] [E; N], to_vec => Vec<E>;
 }
 
 /// A change of a number field of type `V`: any whole number for a whole number, so that an unsigned one can be lessened.
@@ -106,65 +151,155 @@ macro_rules! fractional {
 
 fractional!(f32 f64);
 
-/// A field whose values have an order in DynamoDB: numbers, strings and binary. Implement it for your own newtypes.
+/// A field whose values have an order in DynamoDB: numbers, strings and binary.
+///
+/// `#[derive(Newtype)]` implements it for a newtype of one. Implement it yourself for a type only if what it is stored as sorts as
+/// its values do: text that tells a time or a decimal seldom does. [The guide](crate::guide::values) says more.
 #[diagnostic::on_unimplemented(
     message = "values of type `{Self}` have no order in DynamoDB",
-    note = "numbers, strings and binary can be compared with `lt`, `le`, `gt`, `ge` and `between`; implement `Ordered` for a newtype of one"
+    label = "a `{Self}` is neither less nor greater than another",
+    note = "numbers, strings and binary can be compared with `lt`, `le`, `gt`, `ge` and `between`; derive `Newtype` for a newtype of \
+            one, or implement `Ordered` for a type that is stored as one and sorts as it"
 )]
-pub trait Ordered {}
-
-macro_rules! ordered {
-    ($($type:ty)*) => {$( impl Ordered for $type {} )*};
+pub trait Ordered {
+    /// Whether the values are numbers, which as text would have another order: "10" is less than "9".
+    #[doc(hidden)]
+    const IS_NUMBER: bool = false;
 }
 
-ordered!(i8 i16 i32 i64 i128 isize u8 u16 u32 u64 u128 usize f32 f64 String Vec<u8>);
-impl<V: Ordered> Ordered for Option<V> {}
+macro_rules! ordered {
+    ($($type:ty)*; $is_number:literal) => {$(
+        impl Ordered for $type {
+            const IS_NUMBER: bool = $is_number;
+        }
+    )*};
+}
 
-/// A field whose values begin with something: strings and binary. Implement it for your own newtypes.
+ordered!(i8 i16 i32 i64 i128 isize u8 u16 u32 u64 u128 usize f32 f64; true);
+ordered!(NonZeroI8 NonZeroI16 NonZeroI32 NonZeroI64 NonZeroU8 NonZeroU16 NonZeroU32 NonZeroU64; true);
+ordered!(String str char Vec<u8> [u8]; false);
+
+impl<const N: usize> Ordered for [u8; N] {}
+
+/// A field whose values begin with something: strings and binary. `#[derive(Newtype)]` implements it for a newtype of one.
 #[diagnostic::on_unimplemented(message = "values of type `{Self}` have no beginning: only strings and binary do")]
 pub trait Prefix {}
 
 impl Prefix for String {}
+impl Prefix for str {}
 impl Prefix for Vec<u8> {}
-impl<V: Prefix> Prefix for Option<V> {}
+impl Prefix for [u8] {}
 
-/// A field that contains things: a string its substrings, a list or a set its elements.
+/// A field that contains things: a string its substrings, a list or a set its elements. `#[derive(Newtype)]` implements it for a
+/// newtype of one.
 #[diagnostic::on_unimplemented(message = "values of type `{Self}` contain nothing: only strings, lists and sets do")]
 pub trait Contains {
     /// What such a value contains.
     type Part: Serialize;
+
+    /// A value with no other part, from which it can be told how a function of the field's own stores the part. Where there is no
+    /// such value, the part.
+    #[doc(hidden)]
+    fn with_sole(part: Self::Part) -> Result<Self, Self::Part>
+    where
+        Self: Sized,
+    {
+        Err(part)
+    }
 }
 
 impl Contains for String {
+    type Part = Self;
+}
+
+impl Contains for str {
     type Part = String;
 }
 
 impl<E: Serialize> Contains for Vec<E> {
     type Part = E;
+
+    fn with_sole(part: E) -> Result<Self, E> {
+        Ok(vec![part])
+    }
 }
 
-impl<E: Serialize, S> Contains for HashSet<E, S> {
+impl<E: Serialize> Contains for VecDeque<E> {
+    type Part = E;
+
+    fn with_sole(part: E) -> Result<Self, E> {
+        Ok([part].into())
+    }
+}
+
+impl<E: Serialize, const N: usize> Contains for [E; N] {
     type Part = E;
 }
 
-impl<E: Serialize> Contains for BTreeSet<E> {
+impl<E: Serialize + Eq + Hash, S: BuildHasher + Default> Contains for HashSet<E, S> {
     type Part = E;
+
+    fn with_sole(part: E) -> Result<Self, E> {
+        Ok(Self::from_iter([part]))
+    }
+}
+
+impl<E: Serialize + Ord> Contains for BTreeSet<E> {
+    type Part = E;
+
+    fn with_sole(part: E) -> Result<Self, E> {
+        Ok([part].into())
+    }
 }
 
 impl<V: Contains> Contains for Option<V> {
     type Part = V::Part;
+
+    fn with_sole(part: V::Part) -> Result<Self, V::Part> {
+        V::with_sole(part).map(Some)
+    }
 }
 
-/// A field that is a list or a set, which an update can append to, unite with, or take from.
+/// A field that is a list or a set, which an update can append to, unite with, or take from. `#[derive(Newtype)]` implements it for
+/// a newtype of one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is neither a list nor a set, so nothing can be appended or united with it"
 )]
 pub trait Elements {}
 
 impl<E> Elements for Vec<E> {}
+impl<E> Elements for VecDeque<E> {}
 impl<E, S> Elements for HashSet<E, S> {}
 impl<E> Elements for BTreeSet<E> {}
 impl<V: Elements> Elements for Option<V> {}
+
+macro_rules! as_what_they_hold {
+    ($([$($parameter:tt)*] $type:ty;)*) => {$(
+        impl<$($parameter)* + Ordered> Ordered for $type {
+            const IS_NUMBER: bool = V::IS_NUMBER;
+        }
+        impl<$($parameter)* + Prefix> Prefix for $type {}
+    )*};
+}
+
+as_what_they_hold! {
+    [V: Sized] Option<V>;
+    [V: ?Sized] Box<V>;
+    [V: ?Sized] Arc<V>;
+    [V: ?Sized + ToOwned] Cow<'_, V>;
+}
+
+impl<V: ?Sized + Contains> Contains for Box<V> {
+    type Part = V::Part;
+}
+
+impl<V: ?Sized + Contains> Contains for Arc<V> {
+    type Part = V::Part;
+}
+
+impl<V: ?Sized + ToOwned + Contains> Contains for Cow<'_, V> {
+    type Part = V::Part;
+}
 
 /// A value as serde and `serde_dynamo` write it.
 ///

@@ -5,7 +5,7 @@ use std::fmt;
 use aws_sdk_dynamodb::types::ReturnValue;
 
 use crate::error::Error;
-use crate::expr::{Changes, Condition, Delta, Elements, IntoValue, Path};
+use crate::expr::{Changeable, Changes, Condition, Delta, Elements, IntoValue, Path};
 use crate::item::{Item, RawItem, encode, is_reserved};
 use crate::key::key_attributes;
 use crate::op::stamped;
@@ -79,8 +79,31 @@ impl<T: Item> Update<T> {
     }
 
     /// Sets an attribute. Set to `None` it is removed, where the type reads an absent attribute as `None`: all do but those with
-    /// a default of their own.
-    pub fn set<V>(mut self, path: Path<T, V>, value: impl IntoValue<V>) -> Self {
+    /// a default of their own, and the elements of lists and the entries of maps, in which null is stored.
+    ///
+    /// What lies within an attribute can be set too: a field of a nested struct, an element of a list, an entry of a map. DynamoDB
+    /// makes none of those around it: where they aren't stored, it rejects this and every other change within them, and the error
+    /// is [`Rejected`](crate::ErrorKind::Rejected), with the [`code`](Error::code) `ValidationException`. Set the whole instead, or
+    /// leave it to [`modify`](Table::modify). An element that is set beyond the end of a list is appended.
+    ///
+    /// ```
+    /// # use dynamo_once::{Document, Error, Item, Table};
+    /// # #[derive(serde::Serialize, serde::Deserialize, Item)]
+    /// # struct Account { #[item(partition_key)] id: String, address: Option<Address> }
+    /// # #[derive(serde::Serialize, serde::Deserialize, Document)]
+    /// # struct Address { city: String }
+    /// # async fn moves(accounts: Table<Account>) -> Result<(), Error> {
+    /// let f = Account::FIELDS;
+    /// let city = f.address.field(|address| address.city);
+    /// let moved = accounts.update("acc-1").set(city, "Bonn").when(f.address.exists()).send().await;
+    /// match moved {
+    ///     Err(refused) if refused.is_condition_failed() => { /* there is no account, or it has no address */ }
+    ///     moved => drop(moved?),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn set<V>(mut self, path: Path<T, V, impl Changeable>, value: impl IntoValue<V>) -> Self {
         self.changes.set(path, value);
         self
     }
@@ -89,19 +112,19 @@ impl<T: Item> Update<T> {
     ///
     /// `None` is stored as an absent attribute. A null that another program stored is not absent: DynamoDB adds and appends
     /// nothing to it, and rejects the update.
-    pub fn add<V>(mut self, path: Path<T, V>, delta: impl Delta<V>) -> Self {
+    pub fn add<V>(mut self, path: Path<T, V, impl Changeable>, delta: impl Delta<V>) -> Self {
         self.changes.add(path, delta);
         self
     }
 
-    /// Removes an attribute.
-    pub fn remove<V>(mut self, path: Path<T, V>) -> Self {
+    /// Removes an attribute, or what lies within one. Those behind a removed element of a list move up.
+    pub fn remove<V>(mut self, path: Path<T, V, impl Changeable>) -> Self {
         self.changes.remove(path);
         self
     }
 
     /// Appends to a list; an absent one counts as empty.
-    pub fn append<V>(mut self, path: Path<T, V>, items: V) -> Self
+    pub fn append<V>(mut self, path: Path<T, V, impl Changeable>, items: V) -> Self
     where
         V: Elements,
     {
@@ -110,7 +133,7 @@ impl<T: Item> Update<T> {
     }
 
     /// Adds elements to a set; an absent one counts as empty.
-    pub fn union<V>(mut self, path: Path<T, V>, elements: V) -> Self
+    pub fn union<V>(mut self, path: Path<T, V, impl Changeable>, elements: V) -> Self
     where
         V: Elements,
     {
@@ -119,7 +142,7 @@ impl<T: Item> Update<T> {
     }
 
     /// Takes elements from a set.
-    pub fn difference<V>(mut self, path: Path<T, V>, elements: V) -> Self
+    pub fn difference<V>(mut self, path: Path<T, V, impl Changeable>, elements: V) -> Self
     where
         V: Elements,
     {

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use aws_sdk_dynamodb::types::ReturnValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
 use crate::error::Error;
-use crate::expr::{Changes, Node, Path, RawPath};
-use crate::item::{Item, RawItem, encode};
+use crate::expr::{Changes, Node, Ordered, Path, PathKind, RawPath, has_order};
+use crate::item::{Item, RawItem, Schema, encode};
 use crate::op::stamped;
 use crate::pending::PendingToken;
 use crate::protocol::guard::{Expect, Guard};
@@ -61,8 +61,17 @@ use crate::written::Written;
 pub struct Upsert<T> {
     table: Table<T>,
     item: Result<RawItem, Error>,
-    newer: Option<&'static str>,
+    newer: Option<Result<Newer, Error>>,
     token: Option<PendingToken>,
+}
+
+/// What tells the newer of two items.
+struct Newer {
+    path: RawPath,
+    /// Whether stored items may have it elsewhere.
+    is_aliased: bool,
+    /// Whether it is stored as something that can be less.
+    has_order: fn(&str, &AttributeValue) -> Result<(), Error>,
 }
 
 impl<T: Item> Upsert<T> {
@@ -71,8 +80,8 @@ impl<T: Item> Upsert<T> {
         Self { table, item, newer: None, token: None }
     }
 
-    pub(crate) fn newer<V>(mut self, by: Path<T, V>) -> Self {
-        self.newer = Some(by.name());
+    pub(crate) fn newer<V: Ordered, P: PathKind>(mut self, by: &Path<T, V, P>) -> Self {
+        self.newer = Some(Newer::by(by));
         self
     }
 
@@ -97,18 +106,8 @@ impl<T: Item> Upsert<T> {
         let of = |error: Error| error.with_operation(operation, core.name());
         let item = self.item.map_err(of)?;
         let key = core.key_of(&item);
-        let aliased = |field| {
-            core.schema()
-                .known_attributes()
-                .iter()
-                .any(|known| known.name() == field && !known.alias_names().is_empty())
-        };
-        if let Some(field) = self.newer.filter(|field| aliased(*field)) {
-            return Err(of(Error::invalid(format!(
-                "`{field}` may be stored under an alias too, so that it can't tell the newer item; compare by another field"
-            ))));
-        }
-        let condition = self.newer.map(|field| newer(field, &item)).transpose().map_err(of)?;
+        let newer = self.newer.transpose().map_err(of)?;
+        let condition = newer.map(|newer| newer.than_stored(core.schema(), &item)).transpose().map_err(of)?;
         let mut changes = Changes::whole(core.schema(), item);
         changes.remove_known(core.schema());
         let write = Write {
@@ -133,19 +132,36 @@ impl<T: Item> Upsert<T> {
     }
 }
 
-/// That the stored field is absent, null, or smaller than the item's own.
-fn newer(field: &'static str, item: &RawItem) -> Result<Node, Error> {
-    let Some(value) = item.get(field).filter(|value| !value.is_null()) else {
-        return Err(Error::invalid(format!(
-            "the item has no `{field}`, by which `upsert_newer` tells the newer one; give it a value"
-        )));
-    };
-    let path = RawPath::from(field);
-    Ok(Node::absent(path.clone()).or(Node::less_than(path, value.clone())))
+impl Newer {
+    fn by<T, V: Ordered, P: PathKind>(path: &Path<T, V, P>) -> Result<Self, Error> {
+        let is_aliased = path.aliased_parent().is_some() || !path.alias_names().is_empty();
+        Ok(Self { path: path.raw()?, is_aliased, has_order: has_order::<V> })
+    }
+
+    /// That the stored field is absent, null, or smaller than the item's own.
+    fn than_stored(self, schema: &Schema, item: &RawItem) -> Result<Node, Error> {
+        let Self { path, is_aliased, has_order } = self;
+        let known = schema.known_attributes().iter().find(|known| known.name() == path.top());
+        if is_aliased || known.is_some_and(|known| !known.alias_names().is_empty()) {
+            return Err(Error::invalid(format!(
+                "`{path}` may be stored under an alias too, so that it can't tell the newer item; compare by another field"
+            )));
+        }
+        let Some(value) = path.find(item).filter(|value| !value.is_null()).cloned() else {
+            return Err(Error::invalid(format!(
+                "the item has no `{path}`, by which `upsert_newer` tells the newer one; give it a value"
+            )));
+        };
+        has_order(&path.to_string(), &value)?;
+        Ok(Node::absent(path.clone()).or(Node::less_than(path, value)))
+    }
 }
 
 impl<T> fmt::Debug for Upsert<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Upsert").field("table", &self.table).field("newer", &self.newer).finish_non_exhaustive()
+        f.debug_struct("Upsert")
+            .field("table", &self.table)
+            .field("newer", &self.newer.is_some())
+            .finish_non_exhaustive()
     }
 }

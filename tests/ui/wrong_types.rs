@@ -21,6 +21,7 @@ fn wrong(accounts: Table<Account>) {
     let _ = accounts.update("acc-1").set(f.balance, "ten");
     let _ = accounts.update("acc-1").add(f.owner, 1);
     let _ = accounts.update("acc-1").append(f.balance, 1);
+    let _ = accounts.update("acc-1").union(f.owner, "x".to_owned());
     let _ = accounts.get(7);
     let _ = accounts.get(("acc-1", 7));
 }

@@ -465,6 +465,39 @@ proptest! {
     }
 
     #[test]
+    fn what_a_path_finds_in_an_item_is_what_the_engine_finds((item, _) in items(), turns in vec(0..4_usize, 1..5)) {
+        let mut item = item;
+        item.remove("id");
+        let mut names: Vec<_> = item.keys().cloned().collect();
+        names.sort_unstable();
+        let Some(top) = names.get(turns[0]) else { return Ok(()) };
+        let mut path = RawPath::from(top.clone());
+        for turn in &turns[1..] {
+            path = match path.find(&item) {
+                Some(AttributeValue::M(map)) => match map.keys().max() {
+                    Some(name) => path.child(name.clone()),
+                    None => break,
+                },
+                Some(AttributeValue::L(_)) => path.index(*turn),
+                _ => path.child("none"),
+            };
+        }
+        let found = path.find(&item).cloned();
+        let _turn = ROWS.turn();
+        ROWS.store(Some(item));
+        let mut rendering = Rendering::new();
+        let condition = rendering.condition(&match found.clone() {
+            Some(value) => Node::equal(path, value),
+            None => Node::not_exists(path),
+        });
+        let mut changes = Changes::new();
+        changes.set_raw(RawPath::from("hit"), AttributeValue::Bool(true));
+        let update = rendering.update(changes, vec![]);
+        let maps = rendering.finish(&[&condition, &update]).expect("is within the limits");
+        prop_assert!(run(update, Some(condition), maps), "{:?}", found);
+    }
+
+    #[test]
     fn differences_make_the_engine_s_item_what_it_is_to_be((before, after) in items(), whole in any::<bool>()) {
         let (mut before, mut after) = (before, after);
         before.remove("id");
@@ -507,6 +540,70 @@ fn an_update_s_clauses_stand_under_their_keywords() {
         names,
         expected.map(|(key, name)| (key.to_owned(), name.to_owned())).into_iter().collect::<HashMap<_, _>>()
     );
+}
+
+#[derive(Debug, Serialize, Deserialize, crate::Item)]
+struct Shop {
+    #[item(partition_key)]
+    id: String,
+    orders: Vec<Order>,
+    limits: HashMap<String, u64>,
+}
+
+#[derive(Debug, Serialize, Deserialize, crate::Document)]
+struct Order {
+    #[serde(rename = "lines.of-it")]
+    lines: Option<Vec<Line>>,
+}
+
+#[derive(Debug, Serialize, Deserialize, crate::Document)]
+struct Line {
+    #[serde(alias = "amount")]
+    quantity: u32,
+}
+
+#[test]
+fn typed_steps_are_rendered_as_names_and_indexes() {
+    let f = Shop::FIELDS;
+    let quantity = || f.orders.at(0).field(|order| order.lines).at(1).field(|line| line.quantity);
+    let condition = quantity().ge(2) & f.limits.key("a.b[0]").size().lt(3) & f.orders.at(0).exists();
+    let mut changes = Changes::new();
+    changes.set(quantity(), 3);
+    changes.add(f.limits.key("a.b[0]"), 1);
+    changes.remove(f.orders.at(10));
+    let mut rendering = Rendering::new();
+    let condition = rendering.condition(&condition.into_node().expect("can be asked"));
+    let update = rendering.update(changes.checked().expect("can be made"), vec![]);
+    assert_eq!(
+        condition,
+        "(#n0[0].#n1[1].#n2 >= :v0 AND size(#n3.#n4) < :v1 AND (attribute_exists(#n0[0]) AND (NOT attribute_type(#n0[0], :v2))))"
+    );
+    // What the quantity may be stored under besides is removed, beside it.
+    assert_eq!(update, "SET #n0[0].#n1[1].#n2 = :v3 REMOVE #n0[0].#n1[1].#n5, #n0[10] ADD #n3.#n4 :v4");
+    let (names, _) = rendering.finish(&[&condition, &update]).expect("is within the limits");
+    let expected = ["orders", "lines.of-it", "quantity", "limits", "a.b[0]", "amount"];
+    for (number, name) in expected.into_iter().enumerate() {
+        assert_eq!(names[&format!("#n{number}")], name);
+    }
+}
+
+#[test]
+fn paths_overlap_where_one_is_or_lies_within_the_other() {
+    let a = || RawPath::from("a");
+    for (one, other, expected) in [
+        (a(), a(), true),
+        (a(), RawPath::from("b"), false),
+        (a(), a().child("b").index(0), true),
+        (a().child("b"), a().child("c"), false),
+        (a().child("b"), a().child("b").child("c"), true),
+        (a().index(0), a().index(1), false),
+        (a().index(0).child("b"), a().index(0), true),
+        (RawPath::from("a.b"), a().child("b"), false),
+        (a().child("0"), a().index(0), true),
+    ] {
+        assert_eq!(one.overlaps(&other), expected, "{one} and {other}");
+        assert_eq!(other.overlaps(&one), expected, "{other} and {one}");
+    }
 }
 
 #[test]
