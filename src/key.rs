@@ -137,6 +137,29 @@ impl<P: Clone, S: Clone> IntoKey<(P, S)> for &(P, S) {
     }
 }
 
+/// The sort keys that a template puts together of so many parts. One of two is a tuple as a whole key is, above.
+macro_rules! parts_key {
+    ($($part:ident $given:ident)*) => {
+        impl<$($part, $given: IntoKey<$part>),*> IntoKey<($($part,)*)> for ($($given,)*) {
+            #[expect(non_snake_case, reason = "the parts are named as their types are")]
+            fn into_key(self) -> ($($part,)*) {
+                let ($($given,)*) = self;
+                ($($given.into_key(),)*)
+            }
+        }
+
+        impl<$($part: Clone),*> IntoKey<($($part,)*)> for &($($part,)*) {
+            fn into_key(self) -> ($($part,)*) {
+                self.clone()
+            }
+        }
+    };
+}
+
+parts_key! { A IA }
+parts_key! { A IA B IB C IC }
+parts_key! { A IA B IB C IC D ID }
+
 /// Fails to compile where a field marked as a key can't be one.
 #[doc(hidden)]
 pub const fn assert_key<K: KeyAttribute>() {}

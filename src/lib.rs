@@ -102,7 +102,7 @@ pub use op::modify::{Decision, Modify};
 pub use op::save::Save;
 pub use op::update::Update;
 pub use op::upsert::Upsert;
-pub use partition::{IntoPartition, Partition, SortKey};
+pub use partition::{IntoPartition, Leading, Partition, SortKey};
 pub use pending::{Aborted, Pending, PendingToken};
 pub use retry::RetryPolicy;
 pub use store::{Store, StoreBuilder};

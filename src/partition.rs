@@ -3,8 +3,10 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 
+use crate::error::Error;
 use crate::item::Item;
 use crate::key::{IntoKey, KeyAttribute};
 use crate::template::Template;
@@ -24,6 +26,8 @@ pub struct Partition<T, S> {
     pub(crate) sort: Option<&'static str>,
     /// How the parts of a sort key are put together, where it is a template's; its literal start is what all sort keys of `T` begin with.
     pub(crate) template: Option<&'static Template>,
+    /// Why there is no such partition, kept for `send`: a part of the key that can't be one.
+    pub(crate) error: Option<Error>,
     of: PhantomData<fn() -> (T, S)>,
 }
 
@@ -47,9 +51,23 @@ pub trait SortKey {
     fn parts(&self) -> Vec<AttributeValue>;
 }
 
+/// What sort keys of type `S` can begin with: of a string or bytes their own beginning, of several parts the first of them.
+///
+/// Of the parts that are given all but the last are whole values, and where it isn't the sort key's last, so is that one: lines
+/// of order 1 are none of order 10.
+#[diagnostic::on_unimplemented(
+    message = "no sort key of type `{S}` begins with a `{Self}`",
+    note = "a string begins with a string, bytes with bytes, and a sort key of several parts with a tuple of its first parts: `(part,)`"
+)]
+pub trait Leading<S> {
+    /// The parts, in order.
+    fn parts(self) -> Vec<AttributeValue>;
+}
+
 impl<T, S> Partition<T, S> {
     /// Those of the table, whose key is the tuple.
-    pub(crate) fn of_table<P: KeyAttribute>(partition_key: &P) -> Self
+    #[doc(hidden)]
+    pub fn of_table<P: KeyAttribute>(partition_key: &P) -> Self
     where
         T: Item<Key = (P, S)>,
     {
@@ -59,6 +77,7 @@ impl<T, S> Partition<T, S> {
             key: (T::SCHEMA.partition_key_name(), partition_key.to_attribute()),
             sort: T::SCHEMA.sort_key_name(),
             template: None,
+            error: None,
             of: PhantomData,
         }
     }
@@ -98,6 +117,89 @@ impl<K: KeyAttribute> SortKey for K {
         vec![self.to_attribute()]
     }
 }
+
+/// The sort key of a template without fields: all items have the same.
+impl SortKey for () {
+    fn parts(&self) -> Vec<AttributeValue> {
+        Vec::new()
+    }
+}
+
+impl Leading<String> for String {
+    fn parts(self) -> Vec<AttributeValue> {
+        vec![AttributeValue::S(self)]
+    }
+}
+
+impl Leading<String> for &String {
+    fn parts(self) -> Vec<AttributeValue> {
+        Leading::<String>::parts(self.as_str())
+    }
+}
+
+impl Leading<String> for &str {
+    fn parts(self) -> Vec<AttributeValue> {
+        vec![AttributeValue::S(self.to_owned())]
+    }
+}
+
+impl Leading<Vec<u8>> for Vec<u8> {
+    fn parts(self) -> Vec<AttributeValue> {
+        vec![AttributeValue::B(Blob::new(self))]
+    }
+}
+
+impl Leading<Vec<u8>> for &Vec<u8> {
+    fn parts(self) -> Vec<AttributeValue> {
+        Leading::<Vec<u8>>::parts(self.as_slice())
+    }
+}
+
+impl Leading<Vec<u8>> for &[u8] {
+    fn parts(self) -> Vec<AttributeValue> {
+        vec![AttributeValue::B(Blob::new(self))]
+    }
+}
+
+macro_rules! sort_key_of_parts {
+    ($($part:ident)*) => {
+        impl<$($part: KeyAttribute),*> SortKey for ($($part,)*) {
+            #[expect(non_snake_case, reason = "the parts are named as their types are")]
+            fn parts(&self) -> Vec<AttributeValue> {
+                let ($($part,)*) = self;
+                vec![$($part.to_attribute()),*]
+            }
+        }
+    };
+}
+
+sort_key_of_parts! { A }
+sort_key_of_parts! { A B }
+sort_key_of_parts! { A B C }
+sort_key_of_parts! { A B C D }
+
+macro_rules! leading_parts {
+    ($($part:ident $given:ident)*; $($rest:ident)*) => {
+        impl<$($part: KeyAttribute, $given: IntoKey<$part>,)* $($rest),*> Leading<($($part,)* $($rest,)*)> for ($($given,)*) {
+            #[expect(non_snake_case, reason = "the parts are named as their types are")]
+            fn parts(self) -> Vec<AttributeValue> {
+                let ($($given,)*) = self;
+                vec![$(IntoKey::<$part>::into_key($given).to_attribute()),*]
+            }
+        }
+    };
+}
+
+leading_parts! { A IA; }
+leading_parts! { A IA; B }
+leading_parts! { A IA B IB; }
+leading_parts! { A IA; B C }
+leading_parts! { A IA B IB; C }
+leading_parts! { A IA B IB C IC; }
+leading_parts! { A IA; B C D }
+leading_parts! { A IA B IB; C D }
+leading_parts! { A IA B IB C IC; D }
+leading_parts! { A IA B IB C IC D ID; }
 
 impl<T, S> fmt::Debug for Partition<T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
