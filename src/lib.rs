@@ -48,8 +48,8 @@
 //!
 //! # Layers
 //!
-//! Each module imports from lower ones only. From the bottom: `error`, `value`, `key`, `item`, `expr`, `protocol`, `stamp`,
-//! `format`, `versioned` (no async, no network); `retry`; `call` (the only place that sends) and `lanes`; `settle` (the one loop
+//! Each module imports from lower ones only. From the bottom: `error`, `value`, `key`, `template`, `index`, `item`, `item_key`,
+//! `partition`, `expr`, `protocol`, `stamp`, `format`, `versioned` (no async, no network); `retry`; `call` (the only place that sends) and `lanes`; `settle` (the one loop
 //! that takes a write to its outcome); `written` and `op`, a file for each verb; `table` and `store`.
 //!
 //! # Features
@@ -65,7 +65,9 @@ mod fingerprint;
 mod flight;
 mod format;
 pub mod guide;
+mod index;
 mod item;
+mod item_key;
 mod key;
 mod lanes;
 mod op;
@@ -94,6 +96,7 @@ pub use dynamo_once_derive::{Item, KeyAttribute};
 pub use error::{Error, ErrorKind, Limit};
 pub use expr::{AttributeType, Condition, Contains, Delta, Elements, IntoValue, Ordered, Path, Prefix, Size};
 pub use item::{Attribute, Item, Schema};
+pub use item_key::ItemKey;
 pub use key::{IntoKey, Key, KeyAttribute, KeyType};
 pub use op::delete::Delete;
 pub use op::get::{Consistency, Get};
@@ -118,8 +121,10 @@ pub mod __private {
     pub use serde;
 
     pub use crate::expr::encode;
+    pub use crate::index::{Index, IndexKey};
     pub use crate::item::{FieldType, NoOption, ShowsVersion, assert_version};
-    pub use crate::key::{assert_key, assert_key_is_stored_as_is};
+    pub use crate::key::{assert_key, assert_key_is_stored_as_is, assert_template_number, assert_template_part};
+    pub use crate::template::{Template, TemplatePart};
 }
 
 #[doc = include_str!("../README.md")]

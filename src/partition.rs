@@ -7,8 +7,9 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::error::Error;
-use crate::item::Item;
-use crate::key::{IntoKey, KeyAttribute};
+use crate::index::{Index, IndexKey};
+use crate::item::{Item, value_of};
+use crate::key::{self, IntoKey, KeyAttribute, KeyType};
 use crate::template::Template;
 
 /// The items of type `T` that share a partition key, in the table or in one of its indexes; their sort keys are an `S`.
@@ -67,17 +68,64 @@ pub trait Leading<S> {
 impl<T, S> Partition<T, S> {
     /// Those of the table, whose key is the tuple.
     #[doc(hidden)]
+    #[must_use]
     pub fn of_table<P: KeyAttribute>(partition_key: &P) -> Self
     where
         T: Item<Key = (P, S)>,
     {
+        let name = T::SCHEMA.partition_key_name();
+        let key = checked(name, P::TYPE, Ok(partition_key.to_attribute()));
+        Self::new(None, name, key, T::SCHEMA.sort_key_name(), None)
+    }
+
+    /// Those of the table whose partition key these fields make, by the names of their attributes.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn of_key<const N: usize>(parts: [(&'static str, AttributeValue); N]) -> Self
+    where
+        T: Item,
+    {
+        let schema = T::SCHEMA;
+        let (name, key_type) = (schema.partition_key_name(), schema.key_types().first().copied());
+        let key = checked(name, key_type.unwrap_or(KeyType::String), schema.key_attribute(0, name, &parts));
+        Self::new(None, name, key, schema.sort_key_name(), schema.sort_template())
+    }
+
+    /// Those of the index whose partition key these fields make, by the names of their attributes.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn of_index<const N: usize>(index: &'static str, parts: [(&'static str, AttributeValue); N]) -> Self
+    where
+        T: Item,
+    {
+        let Some(index) = T::SCHEMA.declared_indexes().iter().find(|declared| declared.name() == index) else {
+            let unknown = Err(Error::invalid(format!("the item type declares no index `{index}`")));
+            return Self::new(None, T::SCHEMA.partition_key_name(), unknown, None, None);
+        };
+        let IndexKey { name, key_type, template } = index.partition_key();
+        let key = checked(name, key_type, value_of(name, template, &parts));
+        let sort = index.sort_key();
+        Self::new(Some(index), name, key, sort.map(|sort| sort.name), sort.and_then(|sort| sort.template))
+    }
+
+    fn new(
+        index: Option<&'static Index>,
+        name: &'static str,
+        key: Result<AttributeValue, Error>,
+        sort: Option<&'static str>,
+        template: Option<&'static Template>,
+    ) -> Self {
+        let (key, error) = match key {
+            Ok(key) => (key, None),
+            Err(error) => (AttributeValue::Null(true), Some(error)),
+        };
         Self {
-            index: None,
-            is_strong: true,
-            key: (T::SCHEMA.partition_key_name(), partition_key.to_attribute()),
-            sort: T::SCHEMA.sort_key_name(),
-            template: None,
-            error: None,
+            index: index.map(Index::name),
+            is_strong: index.is_none_or(Index::is_local),
+            key: (name, key),
+            sort,
+            template,
+            error,
             of: PhantomData,
         }
     }
@@ -200,6 +248,13 @@ leading_parts! { A IA; B C D }
 leading_parts! { A IA B IB; C D }
 leading_parts! { A IA B IB C IC; D }
 leading_parts! { A IA B IB C IC D ID; }
+
+/// The value of a partition key, if it can be one.
+fn checked(name: &str, key_type: KeyType, value: Result<AttributeValue, Error>) -> Result<AttributeValue, Error> {
+    let value = value?;
+    key::check(name, &value, key_type, 0)?;
+    Ok(value)
+}
 
 impl<T, S> fmt::Debug for Partition<T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
