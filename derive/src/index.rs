@@ -1,6 +1,7 @@
 //! `index(name = "..", partition_key = .., sort_key = ..)`: secondary indexes.
 
 use proc_macro2::Span;
+use syn::ext::IdentExt as _;
 use syn::meta::ParseNestedMeta;
 use syn::spanned::Spanned as _;
 use syn::{Error, Ident, LitStr, Result};
@@ -90,7 +91,11 @@ enum Key {
 impl Key {
     fn parse(option: &ParseNestedMeta<'_>) -> Result<Self> {
         let value = option.value()?;
-        if value.peek(LitStr) { value.parse().map(Self::Template) } else { value.parse().map(Self::Field) }
+        if value.peek(LitStr) {
+            value.parse().map(Self::Template)
+        } else {
+            value.call(Ident::parse_any).map(Self::Field)
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
+use syn::ext::IdentExt as _;
+use syn::parse::Parser as _;
 use syn::{Error, Ident, LitStr, Result};
 
 /// A template, as it is written.
@@ -106,7 +108,7 @@ fn field(text: &str) -> std::result::Result<Part, String> {
             (name, width)
         }
     };
-    if syn::parse_str::<Ident>(name).is_err() {
+    if Ident::parse_any.parse_str(name).is_err() {
         return Err(format!(
             "`{{{text}}}` names no field: write the field's name between the braces, as in `USER#{{user_id}}`"
         ));
