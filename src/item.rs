@@ -22,7 +22,8 @@ pub(crate) use computed::value_of;
 
 /// A struct that is stored as an item.
 ///
-/// Derived by `#[derive(Item)]`, or written by hand in a few lines, with a [`Path`](crate::Path) for each field that conditions
+/// Derived by `#[derive(Item)]`, which also [puts keys together of fields and declares indexes](crate::guide::single_table), or written by
+/// hand in a few lines, with a [`Path`](crate::Path) for each field that conditions
 /// and updates are to name:
 ///
 /// ```
@@ -68,7 +69,8 @@ pub(crate) use computed::value_of;
 /// # }
 /// ```
 pub trait Item: Serialize + DeserializeOwned + Send + Sync + 'static {
-    /// The type of the key: that of the partition key, or both in a tuple.
+    /// The type of the key: that of the partition key, or both in a tuple; an [`ItemKey`](crate::ItemKey) where it is put together of
+    /// fields.
     type Key: Key;
 
     /// The names of the attributes that matter.

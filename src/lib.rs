@@ -44,13 +44,13 @@
 //! # Guide
 //!
 //! [How we know](guide::how_we_know) that the promise is kept, and [where it ends](guide::where_the_promise_ends); [moving an existing
-//! table](guide::moving_a_table); [permissions](guide::permissions); [testing your own code](guide::testing) against lost replies.
+//! table](guide::moving_a_table); [several item types in one table](guide::single_table); [permissions](guide::permissions); [testing your own code](guide::testing) against lost replies.
 //!
 //! # Layers
 //!
 //! Each module imports from lower ones only. From the bottom: `error`, `value`, `key`, `template`, `index`, `item`, `item_key`,
-//! `partition`, `expr`, `protocol`, `stamp`, `format`, `versioned` (no async, no network); `retry`; `call` (the only place that sends) and `lanes`; `settle` (the one loop
-//! that takes a write to its outcome); `written` and `op`, a file for each verb; `table` and `store`.
+//! `partition`, `expr`, `protocol`, `stamp`, `format`, `versioned` (no async, no network); `retry`; `call` (the only place that sends)
+//! and `lanes`; `settle` (the one loop that takes a write to its outcome); `written` and `op`, a file for each verb; `table` and `store`.
 //!
 //! # Features
 //!

@@ -5,7 +5,10 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use dynamo_once::testing::Embedded;
-use dynamo_once::{Error, ErrorKind, Item, ItemKey, Key as _, KeyAttribute, Partition, Store, Table};
+use dynamo_once::{
+    Error, ErrorKind, IntoKey as _, IntoPartition, Item, ItemKey, Key as _, KeyAttribute, Leading, Partition, SortKey,
+    Store, Table,
+};
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -388,6 +391,66 @@ async fn one_key_may_be_a_field_of_its_own() {
     assert_eq!(Entry::key(5, "mon", 12).to_attributes(), [AttributeValue::N("5".to_owned()), text("mon#0012")]);
     assert_eq!(*log.get(Entry::key(5, "mon", 12)).send().await.expect("is read").expect("is there"), entry);
     let _: Partition<Entry, (String, u16)> = Entry::keys(5);
+}
+
+/// An order as an earlier version of the program has it, without indexes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Item)]
+#[item(table = "shop", partition_key = "USER#{user_id}", sort_key = "ORDER#{order_id:010}")]
+struct EarlierOrder {
+    user_id: String,
+    order_id: u64,
+    status: String,
+    placed_at: i64,
+    placed_on: String,
+    total: u32,
+}
+
+#[tokio::test]
+async fn a_keyed_insert_is_recognised_once_its_type_has_an_index() {
+    let shop = Shop::open().await;
+    let Order { user_id, order_id, status, placed_at, day, total } = order("ann", 7);
+    let (status, placed_on) = (status.expect("is open"), day.expect("is placed"));
+    let earlier = EarlierOrder { user_id, order_id, status, placed_at, placed_on, total };
+    let table = Store::from_client(&shop.sdk).table::<EarlierOrder>();
+    table.insert(&earlier).keyed("event").send().await.expect("is new");
+    let replayed = shop.orders.insert(&order("ann", 7)).keyed("event").send().await.expect("is the same");
+    assert!(replayed.is_replayed());
+    // Written whole, it gets into the index.
+    assert_eq!(shop.indexed("byDay").await, 0);
+    shop.orders.upsert(&order("ann", 7)).send().await.expect("is written");
+    assert_eq!(shop.indexed("byDay").await, 1);
+}
+
+/// Newtypes name partitions as what they wrap does.
+#[derive(Debug, Serialize, Deserialize, Item)]
+struct Shelf {
+    #[item(partition_key)]
+    shop: ShopId,
+    #[item(sort_key)]
+    number: u32,
+}
+
+#[test]
+fn a_newtype_names_a_partition() {
+    fn partition<T: Item>(of: impl IntoPartition<T, Sort = u32>) -> Partition<T, u32> {
+        of.into_partition()
+    }
+    let shown = format!("{:?}", partition::<Shelf>(&ShopId("a".into())));
+    assert!(shown.contains("shop"), "{shown}");
+    partition::<Shelf>(ShopId("a".into()));
+}
+
+#[test]
+fn sort_keys_of_several_parts_and_their_beginnings_are_told_in_order() {
+    let number = |number: u64| AttributeValue::N(number.to_string());
+    assert_eq!(SortKey::parts(&(7_u64, "a".to_owned())), [number(7), text("a")]);
+    assert_eq!(SortKey::parts(&()), []);
+    assert_eq!(Leading::<(u64, String)>::parts((7,)), [number(7)]);
+    assert_eq!(Leading::<(u64, String)>::parts((7, "a")), [number(7), text("a")]);
+    assert_eq!(Leading::<(u64, u64, u64, String)>::parts((1, 2, 3)), [number(1), number(2), number(3)]);
+    assert_eq!(Leading::<String>::parts("a"), [text("a")]);
+    let key: (u64, String, u8) = (1, "a", 2).into_key();
+    assert_eq!(key, (1, "a".to_owned(), 2));
 }
 
 /// The same index with another key.

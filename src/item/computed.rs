@@ -1,5 +1,7 @@
 //! Attributes that key templates put together of others.
 
+use std::borrow::Cow;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::{RawItem, Schema};
@@ -67,6 +69,16 @@ impl Schema {
         let known = self.attributes.iter().find(|attribute| attribute.name() == name);
         let aliases = known.map_or(&[][..], |attribute| attribute.alias_names());
         std::iter::once(name).chain(aliases.iter().copied()).find_map(|name| item.get(name))
+    }
+
+    /// The item without what is put together for indexes: what it says, whatever indexes its type has in later versions of a program.
+    pub(crate) fn without_indexes<'i>(&self, item: &'i RawItem) -> Cow<'i, RawItem> {
+        if self.computed_for_indexes().next().is_none() {
+            return Cow::Borrowed(item);
+        }
+        let mut own = item.clone();
+        self.computed_for_indexes().for_each(|(name, _)| drop(own.remove(name)));
+        Cow::Owned(own)
     }
 
     /// Adds the attributes to a serialised item. An index that takes a field which is absent goes without the item.
