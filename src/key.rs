@@ -48,7 +48,6 @@ pub trait Key: Clone + Send + Sync + 'static {
 
     /// The same, unless one of its parts can't be in a key.
     #[doc(hidden)]
-    #[expect(clippy::missing_errors_doc, reason = "hidden")]
     fn rendered(&self) -> Result<Vec<AttributeValue>, Error> {
         Ok(self.to_attributes())
     }

@@ -261,3 +261,6 @@ impl<T, S> fmt::Debug for Partition<T, S> {
         f.debug_struct("Partition").field("index", &self.index).field("attribute", &self.key.0).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
