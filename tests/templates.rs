@@ -1,6 +1,6 @@
 //! Keys that are put together of fields, several item types in one table, and secondary indexes: on the engine, by what is stored.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -241,6 +241,9 @@ async fn what_can_not_be_in_a_key_is_refused_before_anything_is_sent() {
     let update = shop.orders.update(Order::key("ann", 7)).set(Order::FIELDS.status, "");
     let update = update.set(Order::FIELDS.total, 1);
     invalid(&update.send().await.expect_err("nor by an update"), &["`status`", "empty"]);
+    let update = shop.orders.update(Order::key("ann", 7)).set(Order::FIELDS.status, "s".repeat(2049));
+    let update = update.set(Order::FIELDS.total, 1);
+    invalid(&update.send().await.expect_err("nor that long"), &["`status`", "2048"]);
     let mut item = line("ann", 7, "a");
     item.others.insert("sk".to_owned(), "ORDER#1".to_owned());
     invalid(&shop.lines.insert(&item).send().await.expect_err("the key's attribute is taken"), &["`sk`"]);
@@ -421,6 +424,29 @@ async fn a_keyed_insert_is_recognised_once_its_type_has_an_index() {
     assert_eq!(shop.indexed("byDay").await, 1);
 }
 
+mod public {
+    use super::{Deserialize, Item, KeyAttribute, Serialize};
+
+    /// Its fields' types are more private than it is.
+    #[derive(Debug, Serialize, Deserialize, Item)]
+    #[item(partition_key = "TENANT#{tenant}")]
+    pub(crate) struct Tenant {
+        tenant: TenantId,
+    }
+
+    #[derive(Debug, Clone, Serialize, Deserialize, KeyAttribute)]
+    struct TenantId(u32);
+
+    pub(super) fn key() -> dynamo_once::ItemKey<Tenant> {
+        Tenant::key(TenantId(7))
+    }
+}
+
+#[test]
+fn a_key_may_be_made_of_types_more_private_than_the_item() {
+    assert_eq!(public::key().to_attributes(), [text("TENANT#7")]);
+}
+
 /// Newtypes name partitions as what they wrap does.
 #[derive(Debug, Serialize, Deserialize, Item)]
 struct Shelf {
@@ -497,6 +523,25 @@ async fn indexes_are_made_with_the_table_and_added_to_one_that_is_there() {
     store.table_named::<LocalIndex>("moods").create_if_missing().await.expect("the table is made with it");
     let named = store.table_named::<LocalIndex>("moods");
     named.create_if_missing().await.expect("is there");
+}
+
+#[test]
+fn hostile_values_of_all_fields_and_types_make_as_many_keys() {
+    let pieces = ["#", "%", "%2", "23", "%23", "%25", "LINE", "#LINE#", "ORDER#", "PROFILE", "7"];
+    let pairs = pieces.iter().flat_map(|first| pieces.iter().map(move |second| format!("{first}{second}")));
+    let values: BTreeSet<String> = pieces.iter().map(|piece| (*piece).to_owned()).chain(pairs).collect();
+    let (mut keys, mut made) = (HashSet::new(), 0);
+    let mut add = |key: Vec<AttributeValue>| {
+        let key: Vec<_> = key.iter().map(|value| value.as_s().expect("is text").clone()).collect();
+        made += 1;
+        assert!(keys.insert(key.clone()), "{key:?} is made twice");
+    };
+    for user in &values {
+        add(Profile::key(user).to_attributes());
+        add(Order::key(user, 7).to_attributes());
+        values.iter().for_each(|line| add(Line::key(user, 7, line).to_attributes()));
+    }
+    assert!(made > 10_000, "{made}");
 }
 
 /// Values that are made of what keys are made of, most of all.

@@ -365,7 +365,13 @@ impl<'a> Keys<'a> {
             return TokenStream::new();
         }
         quote! {
-            #[allow(dead_code, reason = "not every key is used")]
+            #[allow(
+                dead_code,
+                private_bounds,
+                private_interfaces,
+                clippy::too_many_arguments,
+                reason = "not every key is used, and they are as private and as many as the fields are"
+            )]
             impl #item { #(#functions)* }
         }
     }
