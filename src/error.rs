@@ -44,6 +44,8 @@ pub enum ErrorKind {
     Invalid,
     /// A stored item, or a part of it, can't be read as the type asked for.
     Decode,
+    /// A stored item is of another type: its key isn't one that the type's key templates make.
+    OtherType,
     /// Refused: an item with this key is there already.
     AlreadyExists,
     /// Refused: no item has this key.
@@ -171,7 +173,8 @@ impl Error {
     ///
     /// # Errors
     ///
-    /// [`Decode`](ErrorKind::Decode) where the item is not of this type, and [`Malformed`](ErrorKind::Malformed) where its
+    /// [`Decode`](ErrorKind::Decode) where the item is not of this type, [`OtherType`](ErrorKind::OtherType) where its key tells so,
+    /// and [`Malformed`](ErrorKind::Malformed) where its
     /// version or log can't be read.
     pub fn current<T: Item>(&self) -> Result<Option<Versioned<T>>, Error> {
         match &self.inner.current {
@@ -436,6 +439,7 @@ impl ErrorKind {
         match self {
             Self::Invalid => "invalid",
             Self::Decode => "the stored item can't be decoded",
+            Self::OtherType => "the stored item is of another type",
             Self::AlreadyExists => "already exists",
             Self::NotFound => "not found",
             Self::VersionConflict => "version conflict",

@@ -30,7 +30,12 @@ impl Format {
         let Some(etag) = etag(&seen) else {
             return Err(self.unusable(&raw).with_current(raw, self.clone()));
         };
-        match decode::<T>(&raw, etag.version(), &self.stamp.prefix) {
+        if !T::SCHEMA.is_of(&raw) {
+            let error = Error::new(ErrorKind::OtherType, OTHER_TYPE);
+            return Err(error.with_current(raw, self.clone()));
+        }
+        let decoded = decode::<T>(&raw, etag.version(), &self.stamp.prefix);
+        match decoded.and_then(|value| T::SCHEMA.check_key_is_of_fields(&raw).map(|()| value)) {
             Ok(value) => Ok(Some(Versioned::new(value, etag, raw))),
             Err(error) => Err(error.with_current(raw, self.clone())),
         }
@@ -52,6 +57,9 @@ impl Format {
         Error::new(ErrorKind::Malformed, format!("the stored attribute `{attribute}` {advice}"))
     }
 }
+
+const OTHER_TYPE: &str = "the stored item is of another type: its key isn't one that this type's templates make; read it as the type whose \
+                          key it has";
 
 fn etag(seen: &Seen) -> Option<Etag> {
     let version = match seen.version {

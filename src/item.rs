@@ -9,15 +9,21 @@ use serde::de::{DeserializeOwned, Deserializer, IntoDeserializer, Visitor};
 use serde::{Serialize, forward_to_deserialize_any};
 
 use crate::error::{Error, ErrorKind};
+use crate::index::Index;
 use crate::key::{Key, KeyType};
+use crate::template::Template;
 use crate::tombstone::Tombstones;
 use crate::value::check_item;
 
+mod computed;
 mod nulls;
+
+pub(crate) use computed::value_of;
 
 /// A struct that is stored as an item.
 ///
-/// Derived by `#[derive(Item)]`, or written by hand in a few lines, with a [`Path`](crate::Path) for each field that conditions
+/// Derived by `#[derive(Item)]`, which also [puts keys together of fields and declares indexes](crate::guide::single_table), or written by
+/// hand in a few lines, with a [`Path`](crate::Path) for each field that conditions
 /// and updates are to name:
 ///
 /// ```
@@ -63,7 +69,8 @@ mod nulls;
 /// # }
 /// ```
 pub trait Item: Serialize + DeserializeOwned + Send + Sync + 'static {
-    /// The type of the key: that of the partition key, or both in a tuple.
+    /// The type of the key: that of the partition key, or both in a tuple; an [`ItemKey`](crate::ItemKey) where it is put together of
+    /// fields.
     type Key: Key;
 
     /// The names of the attributes that matter.
@@ -95,6 +102,11 @@ pub struct Schema {
     shows_version: bool,
     attributes: &'static [Attribute],
     tombstones: Option<Tombstones>,
+    /// Those of the partition key and of the sort key, where they are put together of fields.
+    key_templates: [Option<&'static Template>; 2],
+    /// The types of the key's attributes, where one of them has a template.
+    key_types: &'static [KeyType],
+    indexes: &'static [Index],
 }
 
 /// An attribute that an item type knows.
@@ -119,6 +131,9 @@ impl Schema {
             shows_version: false,
             attributes: &[],
             tombstones: None,
+            key_templates: [None; 2],
+            key_types: &[],
+            indexes: &[],
         }
     }
 
@@ -165,6 +180,22 @@ impl Schema {
     #[must_use]
     pub const fn tombstones(mut self, tombstones: Tombstones) -> Self {
         self.tombstones = Some(tombstones);
+        self
+    }
+
+    /// Says how the key's attributes are put together of fields, for an item whose key is an [`ItemKey`](crate::ItemKey).
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn key_templates(mut self, templates: [Option<&'static Template>; 2], types: &'static [KeyType]) -> Self {
+        (self.key_templates, self.key_types) = (templates, types);
+        self
+    }
+
+    /// Declares the secondary indexes.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn indexes(mut self, indexes: &'static [Index]) -> Self {
+        self.indexes = indexes;
         self
     }
 
@@ -231,6 +262,19 @@ impl Schema {
         Some(format!(
             "the key attribute `{doubled}` can't hold the version besides; name another (`#[item(version_attribute = \"..\")]`)"
         ))
+    }
+
+    pub(crate) const fn key_types(&self) -> &'static [KeyType] {
+        self.key_types
+    }
+
+    /// The template of the sort key.
+    pub(crate) const fn sort_template(&self) -> Option<&'static Template> {
+        self.key_templates[1]
+    }
+
+    pub(crate) const fn declared_indexes(&self) -> &'static [Index] {
+        self.indexes
     }
 
     /// How long an unknown outcome can be taken up: well before a tombstone may have gone that tells of it.
@@ -338,15 +382,17 @@ pub(crate) fn encode<T: Item>(item: &T, stamp_prefix: &str) -> Result<RawItem, E
              (`#[item(version_attribute = \"..\")]`, `StoreBuilder::stamp_prefix`)"
         )));
     }
+    schema.indexes.iter().try_for_each(|index| index.check(&raw))?;
     check_item(&raw, STAMP_ROOM)?;
     Ok(raw)
 }
 
 /// The item as attributes, without the version, which is the library's to write, and without the nulls that stand for what is
-/// absent.
+/// absent, but with the keys that are put together.
 pub(crate) fn image<T: Item>(item: &T) -> Result<RawItem, Error> {
     let mut raw = serialise(item).map_err(|error| not_serialised(item).with_source(error))?;
     nulls::leave_out::<T>(&mut raw);
+    T::SCHEMA.compute(&mut raw)?;
     Ok(raw)
 }
 
@@ -412,7 +458,9 @@ impl<'de> Deserializer<'de> for Stored<'_> {
     type Error = serde_dynamo::Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        let own = self.raw.iter().filter(|(name, _)| !is_reserved(name, self.schema.version, self.stamp_prefix));
+        let is_own =
+            |name: &str| !is_reserved(name, self.schema.version, self.stamp_prefix) && !self.schema.is_computed(name);
+        let own = self.raw.iter().filter(|(name, _)| is_own(name));
         let own = own.map(|(name, value)| (name.as_str(), StoredValue::Attribute(value)));
         let shown = self.schema.shows_version.then_some((self.schema.version, StoredValue::Version(self.version)));
         MapDeserializer::new(own.chain(shown)).deserialize_any(visitor)

@@ -45,6 +45,18 @@ pub trait Key: Clone + Send + Sync + 'static {
 
     /// Its attributes, in the order of [`TYPES`](Key::TYPES).
     fn to_attributes(&self) -> Vec<AttributeValue>;
+
+    /// The same, unless one of its parts can't be in a key.
+    #[doc(hidden)]
+    fn rendered(&self) -> Result<Vec<AttributeValue>, Error> {
+        Ok(self.to_attributes())
+    }
+
+    /// The values that it is put together of, by the names of their attributes, where they aren't its attributes themselves.
+    #[doc(hidden)]
+    fn parts(&self) -> &[(&'static str, AttributeValue)] {
+        &[]
+    }
 }
 
 /// A value that stands for a key of type `K`: the key itself, a reference to it, `&str` for a `String`, a tuple of two.
@@ -137,6 +149,29 @@ impl<P: Clone, S: Clone> IntoKey<(P, S)> for &(P, S) {
     }
 }
 
+/// The sort keys that a template puts together of so many parts. One of two is a tuple as a whole key is, above.
+macro_rules! parts_key {
+    ($($part:ident $given:ident)*) => {
+        impl<$($part, $given: IntoKey<$part>),*> IntoKey<($($part,)*)> for ($($given,)*) {
+            #[expect(non_snake_case, reason = "the parts are named as their types are")]
+            fn into_key(self) -> ($($part,)*) {
+                let ($($given,)*) = self;
+                ($($given.into_key(),)*)
+            }
+        }
+
+        impl<$($part: Clone),*> IntoKey<($($part,)*)> for &($($part,)*) {
+            fn into_key(self) -> ($($part,)*) {
+                self.clone()
+            }
+        }
+    };
+}
+
+parts_key! { A IA }
+parts_key! { A IA B IB C IC }
+parts_key! { A IA B IB C IC D ID }
+
 /// Fails to compile where a field marked as a key can't be one.
 #[doc(hidden)]
 pub const fn assert_key<K: KeyAttribute>() {}
@@ -153,13 +188,27 @@ pub const fn assert_key_is_stored_as_is<K: KeyAttribute>() {
     );
 }
 
+/// Fails to compile where a field can't be a part of a key template.
+#[doc(hidden)]
+#[track_caller]
+pub const fn assert_template_part<K: KeyAttribute>() {
+    assert!(!matches!(K::TYPE, KeyType::Binary), "a template puts text and numbers together, and this is neither");
+}
+
+/// Fails to compile where a field with a width in a key template is no number.
+#[doc(hidden)]
+#[track_caller]
+pub const fn assert_template_number<K: KeyAttribute>() {
+    assert!(matches!(K::TYPE, KeyType::Number), "only numbers have a width, up to which they are filled with zeros");
+}
+
 /// AWS, "Service quotas for DynamoDB": partition key and sort key lengths.
 const MAX_BYTES: [usize; 2] = [2048, 1024];
 
 /// The attributes of a key, checked.
 pub(crate) fn key_attributes<T: Item>(key: &T::Key) -> Result<RawItem, Error> {
     let mut attributes = RawItem::with_capacity(2);
-    let typed = <T::Key as Key>::TYPES.iter().zip(key.to_attributes());
+    let typed = <T::Key as Key>::TYPES.iter().zip(key.rendered()?);
     for (position, (name, (expected, value))) in T::SCHEMA.key_names().zip(typed).enumerate() {
         check(name, &value, *expected, position)?;
         attributes.insert(name.to_owned(), value);

@@ -44,14 +44,14 @@
 //! # Guide
 //!
 //! [How we know](guide::how_we_know) that the promise is kept, and [where it ends](guide::where_the_promise_ends); [moving an existing
-//! table](guide::moving_a_table); [permissions](guide::permissions); [values](guide::values) and what goes with them; [testing your own
-//! code](guide::testing) against lost replies.
+//! table](guide::moving_a_table); [several item types in one table](guide::single_table); [values](guide::values) and what goes with
+//! them; [permissions](guide::permissions); [testing your own code](guide::testing) against lost replies.
 //!
 //! # Layers
 //!
-//! Each module imports from lower ones only. From the bottom: `error`, `value`, `key`, `item`, `expr`, `protocol`, `stamp`,
-//! `format`, `versioned` (no async, no network); `retry`; `call` (the only place that sends) and `lanes`; `settle` (the one loop
-//! that takes a write to its outcome); `written` and `op`, a file for each verb; `table` and `store`.
+//! Each module imports from lower ones only. From the bottom: `error`, `value`, `key`, `template`, `index`, `item`, `item_key`,
+//! `partition`, `expr`, `protocol`, `stamp`, `format`, `versioned` (no async, no network); `retry`; `call` (the only place that sends)
+//! and `lanes`; `settle` (the one loop that takes a write to its outcome); `written` and `op`, a file for each verb; `table` and `store`.
 //!
 //! # Features
 //!
@@ -66,7 +66,9 @@ mod fingerprint;
 mod flight;
 mod format;
 pub mod guide;
+mod index;
 mod item;
+mod item_key;
 mod key;
 mod lanes;
 mod meter;
@@ -97,6 +99,7 @@ pub use error::{Error, ErrorKind, Limit};
 pub use expr::{AttributeType, Condition, Contains, Delta, Elements, IntoValue, Ordered, Prefix, Size};
 pub use expr::{Changeable, Document, Field, KeyField, List, Map, Nested, Path, PathKind};
 pub use item::{Attribute, Item, Schema};
+pub use item_key::ItemKey;
 pub use key::{IntoKey, Key, KeyAttribute, KeyType};
 pub use meter::{Consumed, Meter};
 pub use op::delete::Delete;
@@ -106,7 +109,7 @@ pub use op::modify::{Decision, Modify};
 pub use op::save::Save;
 pub use op::update::Update;
 pub use op::upsert::Upsert;
-pub use partition::{IntoPartition, Partition, SortKey};
+pub use partition::{IntoPartition, Leading, Partition, SortKey};
 pub use pending::{Aborted, Pending, PendingToken};
 pub use retry::RetryPolicy;
 pub use store::{Store, StoreBuilder};
@@ -122,8 +125,10 @@ pub mod __private {
     pub use serde;
 
     pub use crate::expr::encode;
+    pub use crate::index::{Index, IndexKey};
     pub use crate::item::{FieldType, NoOption, ShowsVersion, assert_version};
-    pub use crate::key::{assert_key, assert_key_is_stored_as_is};
+    pub use crate::key::{assert_key, assert_key_is_stored_as_is, assert_template_number, assert_template_part};
+    pub use crate::template::{Template, TemplatePart};
 }
 
 #[doc = include_str!("../README.md")]

@@ -3,10 +3,13 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::item::Item;
-use crate::key::{IntoKey, KeyAttribute};
+use crate::error::Error;
+use crate::index::{Index, IndexKey};
+use crate::item::{Item, value_of};
+use crate::key::{self, IntoKey, KeyAttribute, KeyType};
 use crate::template::Template;
 
 /// The items of type `T` that share a partition key, in the table or in one of its indexes; their sort keys are an `S`.
@@ -24,6 +27,8 @@ pub struct Partition<T, S> {
     pub(crate) sort: Option<&'static str>,
     /// How the parts of a sort key are put together, where it is a template's; its literal start is what all sort keys of `T` begin with.
     pub(crate) template: Option<&'static Template>,
+    /// Why there is no such partition, kept for `send`: a part of the key that can't be one.
+    pub(crate) error: Option<Error>,
     of: PhantomData<fn() -> (T, S)>,
 }
 
@@ -47,18 +52,80 @@ pub trait SortKey {
     fn parts(&self) -> Vec<AttributeValue>;
 }
 
+/// What sort keys of type `S` can begin with: of a string or bytes their own beginning, of several parts the first of them.
+///
+/// Of the parts that are given all but the last are whole values, and where it isn't the sort key's last, so is that one: lines
+/// of order 1 are none of order 10.
+#[diagnostic::on_unimplemented(
+    message = "no sort key of type `{S}` begins with a `{Self}`",
+    note = "a string begins with a string, bytes with bytes, and a sort key of several parts with a tuple of its first parts: `(part,)`"
+)]
+pub trait Leading<S> {
+    /// The parts, in order.
+    fn parts(self) -> Vec<AttributeValue>;
+}
+
 impl<T, S> Partition<T, S> {
     /// Those of the table, whose key is the tuple.
-    pub(crate) fn of_table<P: KeyAttribute>(partition_key: &P) -> Self
+    #[doc(hidden)]
+    #[must_use]
+    pub fn of_table<P: KeyAttribute>(partition_key: &P) -> Self
     where
         T: Item<Key = (P, S)>,
     {
+        let name = T::SCHEMA.partition_key_name();
+        let key = checked(name, P::TYPE, Ok(partition_key.to_attribute()));
+        Self::new(None, name, key, T::SCHEMA.sort_key_name(), None)
+    }
+
+    /// Those of the table whose partition key these fields make, by the names of their attributes.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn of_key<const N: usize>(parts: [(&'static str, AttributeValue); N]) -> Self
+    where
+        T: Item,
+    {
+        let schema = T::SCHEMA;
+        let (name, key_type) = (schema.partition_key_name(), schema.key_types().first().copied());
+        let key = checked(name, key_type.unwrap_or(KeyType::String), schema.key_attribute(0, name, &parts));
+        Self::new(None, name, key, schema.sort_key_name(), schema.sort_template())
+    }
+
+    /// Those of the index whose partition key these fields make, by the names of their attributes.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn of_index<const N: usize>(index: &'static str, parts: [(&'static str, AttributeValue); N]) -> Self
+    where
+        T: Item,
+    {
+        let Some(index) = T::SCHEMA.declared_indexes().iter().find(|declared| declared.name() == index) else {
+            let unknown = Err(Error::invalid(format!("the item type declares no index `{index}`")));
+            return Self::new(None, T::SCHEMA.partition_key_name(), unknown, None, None);
+        };
+        let IndexKey { name, key_type, template } = index.partition_key();
+        let key = checked(name, key_type, value_of(name, template, &parts));
+        let sort = index.sort_key();
+        Self::new(Some(index), name, key, sort.map(|sort| sort.name), sort.and_then(|sort| sort.template))
+    }
+
+    fn new(
+        index: Option<&'static Index>,
+        name: &'static str,
+        key: Result<AttributeValue, Error>,
+        sort: Option<&'static str>,
+        template: Option<&'static Template>,
+    ) -> Self {
+        let (key, error) = match key {
+            Ok(key) => (key, None),
+            Err(error) => (AttributeValue::Null(true), Some(error)),
+        };
         Self {
-            index: None,
-            is_strong: true,
-            key: (T::SCHEMA.partition_key_name(), partition_key.to_attribute()),
-            sort: T::SCHEMA.sort_key_name(),
-            template: None,
+            index: index.map(Index::name),
+            is_strong: index.is_none_or(Index::is_local),
+            key: (name, key),
+            sort,
+            template,
+            error,
             of: PhantomData,
         }
     }
@@ -99,8 +166,101 @@ impl<K: KeyAttribute> SortKey for K {
     }
 }
 
+/// The sort key of a template without fields: all items have the same.
+impl SortKey for () {
+    fn parts(&self) -> Vec<AttributeValue> {
+        Vec::new()
+    }
+}
+
+impl Leading<String> for String {
+    fn parts(self) -> Vec<AttributeValue> {
+        vec![AttributeValue::S(self)]
+    }
+}
+
+impl Leading<String> for &String {
+    fn parts(self) -> Vec<AttributeValue> {
+        Leading::<String>::parts(self.as_str())
+    }
+}
+
+impl Leading<String> for &str {
+    fn parts(self) -> Vec<AttributeValue> {
+        vec![AttributeValue::S(self.to_owned())]
+    }
+}
+
+impl Leading<Vec<u8>> for Vec<u8> {
+    fn parts(self) -> Vec<AttributeValue> {
+        vec![AttributeValue::B(Blob::new(self))]
+    }
+}
+
+impl Leading<Vec<u8>> for &Vec<u8> {
+    fn parts(self) -> Vec<AttributeValue> {
+        Leading::<Vec<u8>>::parts(self.as_slice())
+    }
+}
+
+impl Leading<Vec<u8>> for &[u8] {
+    fn parts(self) -> Vec<AttributeValue> {
+        vec![AttributeValue::B(Blob::new(self))]
+    }
+}
+
+macro_rules! sort_key_of_parts {
+    ($($part:ident)*) => {
+        impl<$($part: KeyAttribute),*> SortKey for ($($part,)*) {
+            #[expect(non_snake_case, reason = "the parts are named as their types are")]
+            fn parts(&self) -> Vec<AttributeValue> {
+                let ($($part,)*) = self;
+                vec![$($part.to_attribute()),*]
+            }
+        }
+    };
+}
+
+sort_key_of_parts! { A }
+sort_key_of_parts! { A B }
+sort_key_of_parts! { A B C }
+sort_key_of_parts! { A B C D }
+
+macro_rules! leading_parts {
+    ($($part:ident $given:ident)*; $($rest:ident)*) => {
+        impl<$($part: KeyAttribute, $given: IntoKey<$part>,)* $($rest),*> Leading<($($part,)* $($rest,)*)> for ($($given,)*) {
+            #[expect(non_snake_case, reason = "the parts are named as their types are")]
+            fn parts(self) -> Vec<AttributeValue> {
+                let ($($given,)*) = self;
+                vec![$(IntoKey::<$part>::into_key($given).to_attribute()),*]
+            }
+        }
+    };
+}
+
+leading_parts! { A IA; }
+leading_parts! { A IA; B }
+leading_parts! { A IA B IB; }
+leading_parts! { A IA; B C }
+leading_parts! { A IA B IB; C }
+leading_parts! { A IA B IB C IC; }
+leading_parts! { A IA; B C D }
+leading_parts! { A IA B IB; C D }
+leading_parts! { A IA B IB C IC; D }
+leading_parts! { A IA B IB C IC D ID; }
+
+/// The value of a partition key, if it can be one.
+fn checked(name: &str, key_type: KeyType, value: Result<AttributeValue, Error>) -> Result<AttributeValue, Error> {
+    let value = value?;
+    key::check(name, &value, key_type, 0)?;
+    Ok(value)
+}
+
 impl<T, S> fmt::Debug for Partition<T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Partition").field("index", &self.index).field("attribute", &self.key.0).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,17 +5,10 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::time::Duration;
 
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::client::Waiters;
-use aws_sdk_dynamodb::error::{BoxError, ProvideErrorMetadata};
-use aws_sdk_dynamodb::types::{
-    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TableDescription,
-    TimeToLiveSpecification, TimeToLiveStatus,
-};
+use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::error::{Error, ErrorKind, of_request};
+use crate::error::Error;
 use crate::expr::{Changeable, Ordered, Path};
 use crate::format::Format;
 use crate::item::{Item, RawItem, Schema};
@@ -30,6 +23,8 @@ use crate::op::update::Update;
 use crate::op::upsert::Upsert;
 use crate::store::Store;
 use crate::versioned::Changed;
+
+mod create;
 
 /// A table of items of one type. Cheap to clone, and made by [`Store::table`].
 ///
@@ -52,9 +47,6 @@ pub(crate) struct Core {
     /// Why nothing can be written or read here: the schema's names and the stamp's are in each other's way.
     clash: Option<String>,
 }
-
-/// How long a new table may take to become active.
-const UNTIL_ACTIVE: Duration = Duration::from_secs(120);
 
 impl<T: Item> Table<T> {
     pub(crate) fn new(store: Store, name: String, schema: Schema, format: Format) -> Self {
@@ -144,114 +136,8 @@ impl<T: Item> Table<T> {
         Delete::new(self.clone(), key.into_key())
     }
 
-    /// Creates the table with on-demand billing where it doesn't exist, and waits until it is active. Where deletes leave
-    /// tombstones, its TTL is turned on.
-    ///
-    /// For tests and local work; a production table wants its infrastructure as code.
-    ///
-    /// # Errors
-    ///
-    /// [`Invalid`](ErrorKind::Invalid) where there is a table of this name whose key is another, by its attributes or their
-    /// types; [`Timeout`](ErrorKind::Timeout) where the table isn't active within two minutes; and what `CreateTable` and
-    /// `DescribeTable` answer.
-    pub async fn create_if_missing(&self) -> Result<(), Error> {
-        let failed = |error: Error| error.with_operation("create_if_missing", &self.core.name);
-        self.core.check_names().map_err(failed)?;
-        let client = self.core.store.sdk();
-        let schema = &self.core.schema;
-        let types = <T::Key as crate::key::Key>::TYPES;
-        let wanted: Vec<_> = schema.key_names().zip(types.iter().copied().map(ScalarAttributeType::from)).collect();
-        let mut request = client.create_table().table_name(&self.core.name).billing_mode(BillingMode::PayPerRequest);
-        for ((name, attribute_type), key_type) in wanted.iter().zip([KeyType::Hash, KeyType::Range]) {
-            let definition =
-                AttributeDefinition::builder().attribute_name(*name).attribute_type(attribute_type.clone()).build();
-            let element = KeySchemaElement::builder().attribute_name(*name).key_type(key_type).build();
-            request = request
-                .attribute_definitions(crate::op::stamped::built(definition)?)
-                .key_schema(crate::op::stamped::built(element)?);
-        }
-        match request.send().await {
-            Err(error) if error.code() != Some("ResourceInUseException") => {
-                return Err(failed(
-                    of_request(ErrorKind::Rejected, error).with_message("the table could not be created"),
-                ));
-            }
-            _ => {}
-        }
-        let waiter = client.wait_until_table_exists().table_name(&self.core.name);
-        let active = waiter.wait(UNTIL_ACTIVE).await.map_err(|error| {
-            failed(Error::new(ErrorKind::Timeout, "the table did not become active").with_source(error))
-        })?;
-        let table = active.as_result().ok().and_then(|described| described.table());
-        let found = table.map(key_schema).unwrap_or_default();
-        if found != wanted {
-            return Err(failed(Error::invalid(format!(
-                "the table is there, and its key is {}, where that of the item type is {}; name another table, or delete this \
-                 one",
-                Key(&found),
-                Key(&wanted)
-            ))));
-        }
-        match schema.tombstones_left() {
-            Some(tombstones) => self.expire_by(&client, tombstones.ttl_attribute_name()).await.map_err(failed),
-            None => Ok(()),
-        }
-    }
-
-    /// Sees to it that the table's TTL goes by this attribute.
-    async fn expire_by(&self, client: &Client, attribute: &str) -> Result<(), Error> {
-        let refused = |message: &'static str| {
-            move |source: BoxError| Error::new(ErrorKind::Rejected, message).with_source(source)
-        };
-        let described = client.describe_time_to_live().table_name(&self.core.name).send().await;
-        let described = described.map_err(|error| refused("the table's TTL could not be read")(error.into()))?;
-        let ttl = described.time_to_live_description;
-        let status = ttl.as_ref().and_then(|ttl| ttl.time_to_live_status());
-        if let Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling) = status {
-            let current = ttl.as_ref().and_then(|ttl| ttl.attribute_name()).unwrap_or_default();
-            return if current == attribute {
-                Ok(())
-            } else {
-                Err(Error::invalid(format!(
-                    "the table's TTL goes by the attribute `{current}`, and the type's tombstones expire by `{attribute}`: a table \
-                     has one TTL attribute, so name that one"
-                )))
-            };
-        }
-        let specification = TimeToLiveSpecification::builder().enabled(true).attribute_name(attribute).build();
-        let request = client.update_time_to_live().table_name(&self.core.name);
-        let request = request.time_to_live_specification(crate::op::stamped::built(specification)?);
-        request.send().await.map_err(|error| refused("the table's TTL could not be set")(error.into()))?;
-        Ok(())
-    }
-
     pub(crate) fn core(&self) -> &Arc<Core> {
         &self.core
-    }
-}
-
-/// The attributes of a table's key, and their types.
-fn key_schema(table: &TableDescription) -> Vec<(&str, ScalarAttributeType)> {
-    let type_of = |name: &str| {
-        let definition = table.attribute_definitions().iter().find(|definition| definition.attribute_name() == name);
-        definition.map(|definition| definition.attribute_type().clone())
-    };
-    let mut elements: Vec<_> = table.key_schema().iter().collect();
-    elements.sort_by_key(|element| *element.key_type() != KeyType::Hash);
-    let names = elements.into_iter().map(KeySchemaElement::attribute_name);
-    names.filter_map(|name| Some((name, type_of(name)?))).collect()
-}
-
-/// A key in a sentence: `sensor` (S) and `at` (N).
-struct Key<'k>(&'k [(&'k str, ScalarAttributeType)]);
-
-impl fmt::Display for Key<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, (name, attribute_type)) in self.0.iter().enumerate() {
-            let and = if position == 0 { "" } else { " and " };
-            write!(f, "{and}`{name}` ({attribute_type})")?;
-        }
-        Ok(())
     }
 }
 

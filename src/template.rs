@@ -9,7 +9,9 @@ use crate::error::Error;
 /// How the text of a key attribute is put together: `ORDER#{order_id}`.
 ///
 /// A value can't forge another key: `%`, `#` and the punctuation of the template's own literals are percent-encoded in it, and between two
-/// values there is some of that punctuation. So a text has one reading at most.
+/// values there is some of that punctuation. So a text has one reading at most. Other templates may have other punctuation: it is `#` that
+/// no value holds in any of them.
+#[doc(hidden)]
 #[derive(Debug)]
 pub struct Template {
     parts: &'static [TemplatePart],
@@ -40,6 +42,16 @@ impl Template {
             TemplatePart::Attribute { name, .. } => Some(*name),
             TemplatePart::Literal(_) => None,
         })
+    }
+
+    /// The text with the values that these attributes have; `None` where one of them is absent, or null.
+    pub(crate) fn render_of<'v>(
+        &self,
+        value: impl Fn(&str) -> Option<&'v AttributeValue>,
+    ) -> Result<Option<String>, Error> {
+        let values: Option<Vec<_>> =
+            self.attributes().map(|name| value(name).filter(|value| !value.is_null())).collect();
+        values.map(|values| self.render(values)).transpose()
     }
 
     /// What all its texts begin with.
@@ -75,10 +87,12 @@ impl Template {
                     let end = text.find(|letter| self.separates(letter)).unwrap_or(text.len());
                     // Letters of the next literal that stand before its punctuation are no part of the value.
                     let ahead = match parts.peek() {
-                        Some(TemplatePart::Literal(next)) => next.find(|letter| self.separates(letter)),
-                        _ => Some(0),
+                        Some(TemplatePart::Literal(next)) => {
+                            next.find(|letter| self.separates(letter)).unwrap_or(next.len())
+                        }
+                        _ => 0,
                     };
-                    let end = end.checked_sub(ahead.unwrap_or(0)).filter(|end| *end > 0);
+                    let end = end.checked_sub(ahead).filter(|end| *end > 0);
                     end.and_then(|end| text.get(end..))
                 }
             };
@@ -95,19 +109,15 @@ impl Template {
             AttributeValue::S(value) if value.is_empty() => {
                 return Err(Error::invalid(format!("`{name}` is a part of a key, and empty; give it a value")));
             }
-            AttributeValue::S(value) => {
-                for letter in value.chars() {
-                    if letter == '%' || self.separates(letter) {
-                        // Only ASCII is punctuation; writing to a string doesn't fail.
-                        let _ = write!(text, "%{:02X}", u32::from(letter));
-                    } else {
-                        text.push(letter);
-                    }
-                }
+            AttributeValue::S(value) => self.push_encoded(text, value),
+            // Texts have the order of their numbers only where they are of one length and have no sign.
+            AttributeValue::N(number) if width > 0 && (number.starts_with('-') || number.len() > width) => {
+                return Err(Error::invalid(format!(
+                    "`{name}` is a part of a key that has {width} digits, and is negative or has more; give the template a greater width, or \
+                     none, where the order of the keys doesn't matter"
+                )));
             }
-            AttributeValue::N(number) => {
-                let _ = write!(text, "{number:0>width$}");
-            }
+            AttributeValue::N(number) => self.push_encoded(text, &format!("{number:0>width$}")),
             _ => {
                 return Err(Error::invalid(format!(
                     "`{name}` is a part of a key, and neither text nor a number; leave it out of the template"
@@ -115,6 +125,17 @@ impl Template {
             }
         }
         Ok(())
+    }
+
+    fn push_encoded(&self, text: &mut String, value: &str) {
+        for letter in value.chars() {
+            if letter == '%' || self.separates(letter) {
+                // Only ASCII is punctuation; writing to a string doesn't fail.
+                let _ = write!(text, "%{:02X}", u32::from(letter));
+            } else {
+                text.push(letter);
+            }
+        }
     }
 
     /// Whether the letter tells the parts of the template's texts apart.
@@ -128,3 +149,6 @@ impl Template {
                     .any(|part| matches!(part, TemplatePart::Literal(literal) if literal.contains(letter)))
     }
 }
+
+#[cfg(test)]
+mod tests;

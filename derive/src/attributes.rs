@@ -1,11 +1,14 @@
 //! What stands in `#[item(..)]` and `#[serde(..)]`.
 
 use proc_macro2::Span;
+use syn::ext::IdentExt as _;
 use syn::meta::ParseNestedMeta;
 use syn::spanned::Spanned;
-use syn::{Attribute, Expr, ExprPath, LitInt, LitStr, Token, parenthesized};
+use syn::{Attribute, Expr, ExprPath, Ident, LitInt, LitStr, Token, parenthesized};
 
 use crate::case;
+use crate::index::Index;
+use crate::template::Template;
 
 /// The attributes of the struct.
 #[derive(Default)]
@@ -13,6 +16,11 @@ pub(crate) struct Container {
     pub(crate) table: Option<LitStr>,
     pub(crate) version_attribute: Option<LitStr>,
     pub(crate) tombstones: Option<Tombstones>,
+    pub(crate) partition_key: Option<Template>,
+    pub(crate) sort_key: Option<Template>,
+    pub(crate) partition_key_attribute: Option<LitStr>,
+    pub(crate) sort_key_attribute: Option<LitStr>,
+    pub(crate) indexes: Vec<Index>,
     pub(crate) rename_all: Renames,
     /// Absent fields are those of the struct's own default.
     pub(crate) default: bool,
@@ -89,9 +97,22 @@ impl Container {
                 }
                 container.tombstones = Some(Tombstones::parse(&meta)?);
                 Ok(())
+            } else if meta.path.is_ident("partition_key") {
+                template(&mut container.partition_key, &meta)
+            } else if meta.path.is_ident("sort_key") {
+                template(&mut container.sort_key, &meta)
+            } else if meta.path.is_ident("partition_key_attribute") {
+                let twice = "`partition_key_attribute` is given twice";
+                set(&mut container.partition_key_attribute, meta.value()?.parse()?, twice)
+            } else if meta.path.is_ident("sort_key_attribute") {
+                set(&mut container.sort_key_attribute, meta.value()?.parse()?, "`sort_key_attribute` is given twice")
+            } else if meta.path.is_ident("index") {
+                container.indexes.push(Index::parse(&meta)?);
+                Ok(())
             } else {
                 Err(meta.error(
-                    "unknown attribute; a struct takes `table = \"..\"`, `version_attribute = \"..\"` and `tombstones(ttl = \"..\")`",
+                    "unknown attribute; a struct takes `table = \"..\"`, `version_attribute = \"..\"`, `tombstones(ttl = \"..\")`, \
+                     `partition_key = \"USER#{user_id}\"`, `sort_key = \"..\"` and `index(name = \"..\", partition_key = ..)`",
                 ))
             }
         })?;
@@ -108,6 +129,15 @@ impl Container {
             skip(&meta)
         })?;
         Ok(container)
+    }
+}
+
+impl Container {
+    /// Whether a field is a part of the key, marked or in a template.
+    pub(crate) fn key_takes(&self, ident: &Ident, field: &Field) -> bool {
+        let templates = [&self.partition_key, &self.sort_key].into_iter().flatten();
+        field.partition_key.or(field.sort_key).is_some()
+            || templates.flat_map(Template::fields).any(|(name, _)| ident.unraw() == name)
     }
 }
 
@@ -247,7 +277,20 @@ fn each(
         .try_for_each(|attribute| attribute.parse_nested_meta(&mut parse))
 }
 
-fn set(place: &mut Option<LitStr>, value: LitStr, twice: &str) -> syn::Result<()> {
+/// `partition_key = "USER#{user_id}"`.
+fn template(place: &mut Option<Template>, meta: &ParseNestedMeta<'_>) -> syn::Result<()> {
+    if !meta.input.peek(Token![=]) {
+        return Err(meta.error("on a struct, a key is put together of fields: `= \"USER#{user_id}\"`; a field that is the key is marked itself"));
+    }
+    let template = Template::parse(meta.value()?.parse()?)?;
+    if place.is_some() {
+        return Err(syn::Error::new(template.text.span(), "the key is given twice"));
+    }
+    *place = Some(template);
+    Ok(())
+}
+
+pub(crate) fn set(place: &mut Option<LitStr>, value: LitStr, twice: &str) -> syn::Result<()> {
     if place.is_some() {
         return Err(syn::Error::new(value.span(), twice));
     }

@@ -7,6 +7,7 @@ use syn::spanned::Spanned as _;
 use syn::{Data, DeriveInput, Error, Fields, Ident, Result, Visibility};
 
 use crate::attributes::{self, Container, Names, Tombstones};
+use crate::key::Keys;
 use crate::paths::{Paths, aliases};
 
 /// A field of the struct that is stored as an attribute.
@@ -21,25 +22,37 @@ pub(crate) struct Field<'a> {
     pub(crate) aliases: Vec<String>,
     /// Whether an `Option` is `None` where the attribute is absent.
     pub(crate) absent_is_none: bool,
+    /// Whether it is the partition key or the sort key, or a part of one: then it can't change.
+    pub(crate) is_part_of_key: bool,
     pub(crate) attributes: attributes::Field,
 }
 
 impl Field<'_> {
     /// All names that the attribute may be stored under.
-    fn names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&self.name).chain(&self.aliases).map(String::as_str)
+    }
+
+    /// The type of its values in a key: of an `Option`, what is in it.
+    pub(crate) fn key_ty(&self) -> TokenStream {
+        let Ok(syn::Type::Path(path)) = syn::parse2(self.ty.clone()) else { return self.ty.clone() };
+        match path.path.segments.last() {
+            Some(segment) if segment.ident == "Option" => match &segment.arguments {
+                syn::PathArguments::AngleBracketed(arguments) => arguments.args.to_token_stream(),
+                _ => self.ty.clone(),
+            },
+            _ => self.ty.clone(),
+        }
     }
 }
 
 pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let container = Container::parse(&input.attrs)?;
     let fields = fields(input, &container)?;
-    let partition_key = one(&fields, "partition_key", |field| field.attributes.partition_key)?.ok_or_else(|| {
-        Error::new(input.ident.span(), "an item has a partition key: mark its field with `#[item(partition_key)]`")
-    })?;
+    let partition_key = one(&fields, "partition_key", |field| field.attributes.partition_key)?;
     let sort_key = one(&fields, "sort_key", |field| field.attributes.sort_key)?;
     let version = one(&fields, "version", |field| field.attributes.version)?;
-    if let Some(span) = partition_key.attributes.sort_key {
+    if let Some(span) = partition_key.and_then(|field| field.attributes.sort_key) {
         return Err(Error::new(
             span,
             "a field can't be partition key and sort key at once; the sort key is another field",
@@ -60,27 +73,23 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     }
     reject_reserved(&fields, &container, version)?;
     reject_ambiguous(&fields)?;
+    let keys = Keys::new(&container, &fields, [partition_key, sort_key], &input.ident)?;
+    let version_name = version_attribute(&container, version);
+    if let Some((name, span)) = keys.computed().find(|(name, _)| *name == version_name) {
+        let message =
+            format!("the attribute `{name}` holds the item's version, and can't be a key besides; name another");
+        return Err(Error::new(span, message));
+    }
 
     let item = &input.ident;
-    let schema = schema(&fields, &container, partition_key, sort_key, version);
-    let key = match sort_key {
-        Some(sort_key) => {
-            let (partition, sort) = (&partition_key.ty, &sort_key.ty);
-            quote!((#partition, #sort))
-        }
-        None => partition_key.ty.clone(),
-    };
-    let key_checks = [Some(partition_key), sort_key].into_iter().flatten().map(|field| {
-        let ty = &field.ty;
-        let stored_as_is = field.attributes.serialize_with.as_ref().map(|serialize| {
-            quote_spanned!(serialize.span()=> ::dynamo_once::__private::assert_key_is_stored_as_is::<#ty>();)
-        });
-        quote_spanned!(ty.span()=> ::dynamo_once::__private::assert_key::<#ty>(); #stored_as_is)
-    });
+    let schema = schema(&fields, &container, &keys, version);
+    let key = keys.ty(item);
+    let key_checks = keys.checks();
     let version_check = version.map(|field| {
         let ty = &field.ty;
         quote_spanned!(ty.span()=> ::dynamo_once::__private::assert_version::<#ty>();)
     });
+    let functions = keys.functions(item, &input.vis);
     let paths = item_paths(input, &fields);
     Ok(quote! {
         #[automatically_derived]
@@ -89,7 +98,9 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
             const SCHEMA: ::dynamo_once::Schema = #schema;
         }
 
-        const _: () = { #(#key_checks)* #version_check };
+        const _: () = { #key_checks #version_check };
+
+        #functions
 
         #paths
     })
@@ -139,7 +150,17 @@ pub(crate) fn fields<'a>(input: &'a DeriveInput, container: &Container) -> Resul
                 // An `Option` in an `Option` with functions of its own is there to tell null from absent.
                 let tells_null = attributes.deserialize_with && options_in(ty.clone()) > 1;
                 let absent_is_none = attributes.absent_is_none(container) && !tells_null;
-                fields.push(Field { ident, vis: &field.vis, ty, name, aliases, absent_is_none, attributes });
+                let is_part_of_key = container.key_takes(ident, &attributes);
+                fields.push(Field {
+                    ident,
+                    vis: &field.vis,
+                    ty,
+                    name,
+                    aliases,
+                    absent_is_none,
+                    is_part_of_key,
+                    attributes,
+                });
             }
         }
     }
@@ -197,8 +218,7 @@ fn reject_reserved(fields: &[Field<'_>], container: &Container, version: Option<
     }
     if let Some(Tombstones { ttl, .. }) = &container.tombstones {
         let name = ttl.value();
-        let is_key = |field: &&Field<'_>| field.attributes.partition_key.or(field.attributes.sort_key).is_some();
-        let is_own = fields.iter().filter(is_key).any(|field| field.name == name);
+        let is_own = fields.iter().filter(|field| field.is_part_of_key).any(|field| field.name == name);
         if name.is_empty() || is_stamp(&name) || is_own || name == version_attribute(container, version) {
             let message = format!(
                 "tombstones can't expire by `{name}`, which is empty, a key, the version, or reserved for the log of an item's \
@@ -252,7 +272,7 @@ pub(crate) fn reject_ambiguous(fields: &[Field<'_>]) -> Result<()> {
 }
 
 /// The attributes that carry the stamp, under its default prefix. Under another, a clash is found when an item is written.
-fn is_stamp(name: &str) -> bool {
+pub(crate) fn is_stamp(name: &str) -> bool {
     let suffix = name.strip_prefix("_w").unwrap_or_default();
     matches!(suffix.as_bytes(), [b'b' | b'k' | b't'] | [b'0'..=b'7'] | [b'0'..=b'7', b'p'])
 }
@@ -265,15 +285,10 @@ fn version_attribute(container: &Container, version: Option<&Field<'_>>) -> Stri
     }
 }
 
-fn schema(
-    fields: &[Field<'_>],
-    container: &Container,
-    partition_key: &Field<'_>,
-    sort_key: Option<&Field<'_>>,
-    version: Option<&Field<'_>>,
-) -> TokenStream {
-    let partition_key = &partition_key.name;
-    let sort_key = sort_key.map(|field| &field.name).into_iter();
+fn schema(fields: &[Field<'_>], container: &Container, keys: &Keys<'_>, version: Option<&Field<'_>>) -> TokenStream {
+    let partition_key = keys.partition.attribute();
+    let sort_key = keys.sort.as_ref().map(|key| key.attribute()).into_iter();
+    let keys = keys.schema();
     let table = container.table.iter();
     let version = match (version, &container.version_attribute) {
         (Some(field), _) => {
@@ -297,6 +312,7 @@ fn schema(
             #(.table(#table))*
             #version
             #tombstones
+            #keys
             .attributes(&[#(#attributes),*])
     }
 }

@@ -54,6 +54,24 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
                 ::core::clone::Clone::clone(self)
             }
         }
+
+        #[automatically_derived]
+        impl<__T: ::dynamo_once::Item<Key = (#newtype, __S)>, __S> ::dynamo_once::IntoPartition<__T> for #newtype {
+            type Sort = __S;
+
+            fn into_partition(self) -> ::dynamo_once::Partition<__T, __S> {
+                ::dynamo_once::Partition::of_table(&self)
+            }
+        }
+
+        #[automatically_derived]
+        impl<__T: ::dynamo_once::Item<Key = (#newtype, __S)>, __S> ::dynamo_once::IntoPartition<__T> for &#newtype {
+            type Sort = __S;
+
+            fn into_partition(self) -> ::dynamo_once::Partition<__T, __S> {
+                ::dynamo_once::Partition::of_table(self)
+            }
+        }
     })
 }
 

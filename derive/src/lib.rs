@@ -3,10 +3,13 @@
 mod attributes;
 mod case;
 mod document;
+mod index;
 mod item;
+mod key;
 mod key_attribute;
 mod newtype;
 mod paths;
+mod template;
 
 use proc_macro::TokenStream;
 use syn::{DeriveInput, parse_macro_input};
@@ -17,7 +20,20 @@ use syn::{DeriveInput, parse_macro_input};
 /// (`version` unless set). `#[item(tombstones(ttl = "..", days = 7))]` lets deletes leave tombstones, which expire by the table's
 /// TTL attribute.
 ///
-/// On a field: `#[item(partition_key)]` (one field, always), `#[item(sort_key)]` (one at most), and `#[item(version)]`, which
+/// There too, a key can be put together of fields, by their names: `#[item(partition_key = "USER#{user_id}", sort_key =
+/// "ORDER#{order_id:010}")]`. The key's type is then `ItemKey`; `Order::key(..)` makes one of the fields' values, and
+/// `Order::keys(..)` stands for all items with a partition key. The attributes are `pk` and `sk`, unless
+/// `partition_key_attribute = ".."` and `sort_key_attribute = ".."` name others. A number may have a width, `{order_id:010}`, so that
+/// the keys have its order. A template without fields is the same key for all items; one key may be a template, and the other a marked
+/// field.
+///
+/// `#[item(index(name = "by-status", partition_key = status, sort_key = placed_at))]` declares a secondary index, whose keys are
+/// fields' own attributes, or templates in quotes; those are stored in `by-status-pk` and `by-status-sk`, unless
+/// `partition_key_attribute` and `sort_key_attribute` name others. `Order::by_status(..)`, or what `function = ..` names, stands for
+/// its items with a partition key. `local` in the place of a partition key makes it a local index. An item whose field is `None`
+/// isn't in the index.
+///
+/// On a field: `#[item(partition_key)]` (one field, unless there is a template), `#[item(sort_key)]` (one at most), and `#[item(version)]`, which
 /// shows the item's version in the field. Edits to it are ignored; its name is the version's attribute. It has no path in
 /// `FIELDS`, since no condition or update of yours may touch it: ask for a version by `at`.
 ///

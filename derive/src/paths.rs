@@ -21,7 +21,7 @@ impl Paths {
         let declarations = fields.iter().map(|field| {
             let (ident, vis, ty) = (field.ident, field.vis, &field.ty);
             let doc = format!("The attribute `{}`.", field.name);
-            let kind = is_key(field).then(|| quote!(, ::dynamo_once::KeyField));
+            let kind = field.is_part_of_key.then(|| quote!(, ::dynamo_once::KeyField));
             quote!(#[doc = #doc] #vis #ident: ::dynamo_once::Path<#owner, #ty #kind>)
         });
         let values = fields.iter().map(|field| {
@@ -63,7 +63,7 @@ fn path(field: &Field<'_>) -> TokenStream {
             ::dynamo_once::__private::encode(&__Encoded(value))
         })),
     };
-    let of_key = is_key(field).then(|| quote!(.of_key()));
+    let of_key = field.is_part_of_key.then(|| quote!(.of_key()));
     let path = quote!(#path #aliases);
     if !field.absent_is_none {
         return quote!(#path #of_key);
@@ -72,8 +72,4 @@ fn path(field: &Field<'_>) -> TokenStream {
         use ::dynamo_once::__private::NoOption as _;
         if ::dynamo_once::__private::FieldType::<#ty>::IS_OPTION { #path.optional() } else { #path }
     } #of_key)
-}
-
-fn is_key(field: &Field<'_>) -> bool {
-    field.attributes.partition_key.or(field.attributes.sort_key).is_some()
 }

@@ -13,7 +13,7 @@ pub(crate) use diff::{apply, diff, same};
 pub(crate) use path::RawPath;
 pub use path::{Changeable, Document, Field, KeyField, List, Map, Nested, Path, PathKind};
 pub(crate) use render::Rendering;
-pub(crate) use update::Changes;
+pub(crate) use update::{Action, Changes};
 #[doc(hidden)]
 pub use value::encode;
 pub use value::{Contains, Delta, Elements, IntoValue, Ordered, Prefix};

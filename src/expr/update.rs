@@ -93,13 +93,14 @@ impl Changes {
         changes
     }
 
-    /// Removes every attribute that the item type knows and that isn't changed already, by all their names. The key and the
-    /// version stay.
+    /// Removes every attribute that the item type knows and that isn't changed already, by all their names, and those that are put
+    /// together for its indexes. The key and the version stay.
     pub(crate) fn remove_known(&mut self, schema: &Schema) {
         for attribute in schema.known_attributes() {
             let names = std::iter::once(attribute.name()).chain(attribute.alias_names().iter().copied());
             names.filter(|name| !schema.is_own(name)).for_each(|name| self.remove_unless_changed(name));
         }
+        schema.computed_for_indexes().for_each(|(name, _)| self.remove_unless_changed(name));
     }
 
     /// Removes an attribute, such as one under an alias, unless it is changed already.

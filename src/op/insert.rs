@@ -128,7 +128,7 @@ impl<T: Item> Insert<T> {
             key: fingerprint::key(core.name(), &key, &idempotency_key),
             content: match &self.fingerprint {
                 Some(content) => fingerprint::bytes(content),
-                None => fingerprint::item(&item),
+                None => fingerprint::item(&core.schema().without_indexes(&item)),
             },
         });
         // The item goes into the first request as it is, and a copy is made where a tombstone may stand in its way.

@@ -2,6 +2,7 @@
 
 pub(crate) mod delete;
 pub(crate) mod get;
+pub(crate) mod indexed;
 pub(crate) mod insert;
 pub(crate) mod modify;
 pub(crate) mod save;

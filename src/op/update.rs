@@ -7,7 +7,8 @@ use aws_sdk_dynamodb::types::ReturnValue;
 use crate::error::Error;
 use crate::expr::{Changeable, Changes, Condition, Delta, Elements, IntoValue, Path};
 use crate::item::{Item, RawItem, encode, is_reserved};
-use crate::key::key_attributes;
+use crate::key::{Key as _, key_attributes};
+use crate::op::indexed::with_index_attributes;
 use crate::op::stamped;
 use crate::pending::PendingToken;
 use crate::protocol::guard::{Expect, Guard};
@@ -26,6 +27,12 @@ use crate::written::Written;
 /// costs one request more.
 ///
 /// Write capacity: one unit for each KB of the greater of the item before and after, also where the condition fails.
+///
+/// # Indexes
+///
+/// A field that is an index's key is changed as any other. Where the key is put together of several by a template, the update has to
+/// `set` all of them, or to remove one, which takes the item out of the index: it doesn't read what the others are. Else it is
+/// [`Invalid`](crate::ErrorKind::Invalid), and [`modify`](Table::modify) does it.
 ///
 /// # Errors
 ///
@@ -222,6 +229,7 @@ impl<T: Item> Update<T> {
             return Err(of(Error::invalid("the update changes nothing; set, add, remove or append something")));
         }
         changes.top_level_names().into_iter().try_for_each(|name| changeable(core, name)).map_err(of)?;
+        let changes = with_index_attributes(core.schema(), &key, self.key.parts(), changes).map_err(of)?;
         let condition = self.condition.map(Condition::into_node).transpose().map_err(of)?;
         let otherwise = self.otherwise.transpose().map_err(of)?;
         if otherwise.as_ref().is_some_and(|item| core.key_of(item) != key) {
@@ -263,10 +271,13 @@ impl<T: Item> Update<T> {
 
 /// Neither the key nor the stamp is an update's to change. A path written by hand can name either.
 fn changeable(core: &Core, name: &str) -> Result<(), Error> {
-    if core.schema().key_names().any(|key| key == name) {
+    if core.schema().is_part_of_key(name) {
         return Err(Error::invalid(format!(
-            "`{name}` is a key attribute, which no update can change; insert the item under its new key"
+            "`{name}` is a key attribute or a part of one, which no update can change; insert the item under its new key"
         )));
+    }
+    if core.schema().is_computed(name) {
+        return Err(Error::invalid(format!("`{name}` is put together of fields for an index; change those")));
     }
     if is_reserved(name, core.format().version, &core.format().stamp.prefix) {
         return Err(Error::invalid(format!("the attribute `{name}` is the library's to write; change another")));
