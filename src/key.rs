@@ -6,6 +6,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use crate::error::Error;
 use crate::item::{Item, RawItem};
 
+mod identity;
+
+pub(crate) use self::identity::Identity;
+
 /// The types of key attributes that DynamoDB has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]

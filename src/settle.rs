@@ -435,22 +435,33 @@ pub(crate) async fn read(
     operation: &'static str,
     request: impl Into<Request>,
 ) -> Result<(Output, Spent), Error> {
+    let mut retry = table.store().caller().begin();
+    let output = read_on(table, operation, request, &mut retry).await?;
+    Ok((output, retry.spent()))
+}
+
+/// The same, as a part of a read that has sent requests before.
+pub(crate) async fn read_on(
+    table: &Core,
+    operation: &'static str,
+    request: impl Into<Request>,
+    retry: &mut Retry<'_>,
+) -> Result<Output, Error> {
     table.check_names().map_err(|error| error.with_operation(operation, table.name()))?;
     let span = trace::operation(operation, table.name());
     let outgoing = Outgoing::new(operation, request, table.store().caller().clock(), table.meters());
-    read_until_answered(table, operation, outgoing).instrument(span).await
+    read_until_answered(table, operation, outgoing, retry).instrument(span).await
 }
 
 async fn read_until_answered(
     table: &Core,
     operation: &'static str,
     mut outgoing: Outgoing,
-) -> Result<(Output, Spent), Error> {
-    let caller = table.store().caller();
-    let mut retry = caller.begin();
+    retry: &mut Retry<'_>,
+) -> Result<Output, Error> {
     loop {
-        let (error, again) = match caller.send(&mut outgoing, &mut retry).await {
-            Reply::Done { output } => return Ok((output, retry.spent())),
+        let (error, again) = match table.store().caller().send(&mut outgoing, retry).await {
+            Reply::Done { output } => return Ok(output),
             Reply::ConditionFailed { .. } => (Error::of(ErrorKind::Service), None),
             Reply::NotApplied { error, again } => (error, again),
             Reply::Unanswered { error } => (error, Some(Why::Transport)),

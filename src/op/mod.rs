@@ -2,7 +2,9 @@
 
 pub(crate) mod delete;
 pub(crate) mod get;
+pub(crate) mod get_many;
 pub(crate) mod insert;
+pub(crate) mod many;
 pub(crate) mod modify;
 pub(crate) mod save;
 pub(crate) mod stamped;
