@@ -59,6 +59,7 @@
 #[cfg(test)]
 mod arbitrary;
 mod call;
+mod epoch;
 mod error;
 mod expr;
 mod fingerprint;
@@ -68,6 +69,7 @@ pub mod guide;
 mod item;
 mod key;
 mod lanes;
+mod maintained;
 mod meter;
 mod op;
 mod partition;
@@ -92,10 +94,12 @@ mod written;
 
 #[cfg(feature = "derive")]
 pub use dynamo_once_derive::{Item, KeyAttribute};
+pub use epoch::{EpochMillis, EpochSeconds};
 pub use error::{Error, ErrorKind, Limit};
 pub use expr::{AttributeType, Condition, Contains, Delta, Elements, IntoValue, Ordered, Path, Prefix, Size};
 pub use item::{Attribute, Item, Schema};
 pub use key::{IntoKey, Key, KeyAttribute, KeyType};
+pub use maintained::{Expiry, HoldsTime};
 pub use meter::{Consumed, Meter};
 pub use op::delete::Delete;
 pub use op::get::{Consistency, Get};
@@ -124,6 +128,7 @@ pub mod __private {
     pub use crate::expr::encode;
     pub use crate::item::{FieldType, NoOption, ShowsVersion, assert_version};
     pub use crate::key::{assert_key, assert_key_is_stored_as_is};
+    pub use crate::maintained::{HoldsExpiry, Unit, assert_holds_expiry};
 }
 
 #[doc = include_str!("../README.md")]

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use tracing::Instrument as _;
 
 use crate::call::{Frozen, Outgoing, Output, Reply, Request};
+use crate::epoch::EpochMillis;
 use crate::error::{Error, ErrorKind, Limit};
 use crate::fingerprint::Fingerprint;
 use crate::item::RawItem;
@@ -31,6 +32,8 @@ pub(crate) struct Write<'t> {
     pub(crate) keyed: Option<KeyStamp>,
     /// Whether the verb's requests carry conditions of the caller's.
     pub(crate) conditional: bool,
+    /// When the call began, which is what it writes as the time in all its attempts.
+    pub(crate) began: EpochMillis,
     /// What the operation took so far, where this write is not its first part.
     pub(crate) earlier: Option<Spent>,
 }
@@ -103,6 +106,8 @@ pub(crate) struct Suspended {
     /// The last attempt that was the write's own.
     pub(crate) last: Attempt,
     pub(crate) content: Content,
+    /// When the call began.
+    pub(crate) began: EpochMillis,
     /// When it is too late to take it up: the log may have forgotten it.
     pub(crate) until: SystemTime,
 }
@@ -192,6 +197,7 @@ impl Suspended {
             expect: call.expect,
             keyed: call.keyed,
             conditional: call.conditional,
+            began: self.began,
             earlier: None,
         };
         let request =
@@ -419,6 +425,7 @@ impl<'t, R: FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error>> Run<'t,
                 key: write.key,
                 call: self.call,
                 last,
+                began: write.began,
                 content: Content::Here(frozen),
             }));
         }

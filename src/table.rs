@@ -168,8 +168,8 @@ impl<T: Item> Table<T> {
         Delete::new(self.clone(), key.into_key())
     }
 
-    /// Creates the table with on-demand billing where it doesn't exist, and waits until it is active. Where deletes leave
-    /// tombstones, its TTL is turned on.
+    /// Creates the table with on-demand billing where it doesn't exist, and waits until it is active. Where items expire, or
+    /// deletes leave tombstones, its TTL is turned on.
     ///
     /// For tests and local work; a production table wants its infrastructure as code.
     ///
@@ -216,8 +216,8 @@ impl<T: Item> Table<T> {
                 Key(&wanted)
             ))));
         }
-        match schema.tombstones_left() {
-            Some(tombstones) => self.expire_by(&client, tombstones.ttl_attribute_name()).await.map_err(failed),
+        match schema.ttl_attribute() {
+            Some(ttl) => self.expire_by(&client, ttl).await.map_err(failed),
             None => Ok(()),
         }
     }
@@ -237,7 +237,7 @@ impl<T: Item> Table<T> {
                 Ok(())
             } else {
                 Err(Error::invalid(format!(
-                    "the table's TTL goes by the attribute `{current}`, and the type's tombstones expire by `{attribute}`: a table \
+                    "the table's TTL goes by the attribute `{current}`, and the type's items or tombstones expire by `{attribute}`: a table \
                      has one TTL attribute, so name that one"
                 )))
             };

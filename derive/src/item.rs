@@ -7,20 +7,21 @@ use syn::spanned::Spanned as _;
 use syn::{Data, DeriveInput, Error, Fields, Ident, Result, Visibility};
 
 use crate::attributes::{self, Container, Names, Tombstones};
+use crate::maintained::Maintained;
 
 /// A field of the struct that is stored as an attribute.
-struct Field<'a> {
-    ident: &'a Ident,
+pub(crate) struct Field<'a> {
+    pub(crate) ident: &'a Ident,
     vis: &'a Visibility,
     /// The type, with the item's name in the place of `Self`.
-    ty: TokenStream,
+    pub(crate) ty: TokenStream,
     /// The attribute's name.
-    name: String,
+    pub(crate) name: String,
     /// The other names that it is read from.
-    aliases: Vec<String>,
+    pub(crate) aliases: Vec<String>,
     /// Whether an `Option` is `None` where the attribute is absent.
     absent_is_none: bool,
-    attributes: attributes::Field,
+    pub(crate) attributes: attributes::Field,
 }
 
 impl Field<'_> {
@@ -59,9 +60,10 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     }
     reject_reserved(&fields, &container, version)?;
     reject_ambiguous(&fields)?;
+    let maintained = Maintained::new(&container, &fields)?;
 
     let item = &input.ident;
-    let schema = schema(&fields, &container, partition_key, sort_key, version);
+    let (schema, times) = (schema(&fields, &container, partition_key, sort_key, version), maintained.schema());
     let key = match sort_key {
         Some(sort_key) => {
             let (partition, sort) = (&partition_key.ty, &sort_key.ty);
@@ -80,15 +82,16 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
         let ty = &field.ty;
         quote_spanned!(ty.span()=> ::dynamo_once::__private::assert_version::<#ty>();)
     });
+    let expiry_check = maintained.checks();
     let paths = paths(input, &fields);
     Ok(quote! {
         #[automatically_derived]
         impl ::dynamo_once::Item for #item {
             type Key = #key;
-            const SCHEMA: ::dynamo_once::Schema = #schema;
+            const SCHEMA: ::dynamo_once::Schema = #schema #times;
         }
 
-        const _: () = { #(#key_checks)* #version_check };
+        const _: () = { #(#key_checks)* #version_check #expiry_check };
 
         #paths
     })
@@ -112,7 +115,8 @@ fn fields<'a>(input: &'a DeriveInput, container: &Container) -> Result<Vec<Field
     for field in &named.named {
         let attributes = attributes::Field::parse(&field.attrs)?;
         let Some(ident) = &field.ident else { continue };
-        let marked = attributes.partition_key.or(attributes.sort_key).or(attributes.version);
+        let marked =
+            attributes.partition_key.or(attributes.sort_key).or(attributes.version).or(attributes.maintained.span());
         match (attributes.pathless, marked) {
             (true, Some(span)) => {
                 return Err(Error::new(
@@ -170,7 +174,7 @@ fn options_in(ty: TokenStream) -> usize {
 }
 
 /// The only field with a mark, if there is one.
-fn one<'f, 'a>(
+pub(crate) fn one<'f, 'a>(
     fields: &'f [Field<'a>],
     mark: &str,
     is_marked: impl Fn(&Field<'a>) -> Option<Span>,

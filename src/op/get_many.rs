@@ -142,7 +142,7 @@ impl<T: Item> GetMany<T> {
         let decode = |index: usize| {
             left[index] -= 1;
             let item = if left[index] == 0 { found[index].take() } else { found[index].clone() };
-            item.map_or(Ok(None), |item| core.format().decode(item).map_err(of))
+            item.map_or(Ok(None), |item| core.found(item).map_err(of))
         };
         Ok(places.into_iter().map(decode).collect())
     }

@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::expr::{Changes, Condition, Delta, Elements, IntoValue, Path};
 use crate::item::{Item, RawItem, encode, is_reserved};
 use crate::key::key_attributes;
+use crate::maintained::Times;
 use crate::op::stamped;
 use crate::pending::PendingToken;
 use crate::protocol::guard::{Expect, Guard};
@@ -214,6 +215,9 @@ impl<T: Item> Update<T> {
                 )));
             }
         };
+        let began = PendingToken::began_or_now(self.token.as_ref(), core);
+        let times = Times::new(core.schema(), began);
+        let (changes, otherwise) = (times.change(changes), otherwise.map(|item| times.make(item)));
         let write = Write {
             table: core,
             operation: OPERATION,
@@ -221,6 +225,7 @@ impl<T: Item> Update<T> {
             expect,
             keyed: None,
             conditional: condition.is_some(),
+            began,
             earlier: None,
         };
         let settled = write
@@ -244,6 +249,9 @@ fn changeable(core: &Core, name: &str) -> Result<(), Error> {
         return Err(Error::invalid(format!(
             "`{name}` is a key attribute, which no update can change; insert the item under its new key"
         )));
+    }
+    if core.schema().maintains(name) {
+        return Err(Error::invalid(format!("the attribute `{name}` maintains itself; change another")));
     }
     if is_reserved(name, core.format().version, &core.format().stamp.prefix) {
         return Err(Error::invalid(format!("the attribute `{name}` is the library's to write; change another")));

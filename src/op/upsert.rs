@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::types::ReturnValue;
 use crate::error::Error;
 use crate::expr::{Changes, Node, Path, RawPath};
 use crate::item::{Item, RawItem, encode};
+use crate::maintained::Times;
 use crate::op::stamped;
 use crate::pending::PendingToken;
 use crate::protocol::guard::{Expect, Guard};
@@ -108,8 +109,15 @@ impl<T: Item> Upsert<T> {
                 "`{field}` may be stored under an alias too, so that it can't tell the newer item; compare by another field"
             ))));
         }
+        if let Some(field) = self.newer.filter(|field| core.schema().maintains(field)) {
+            return Err(of(Error::invalid(format!(
+                "`{field}` maintains itself, so that it can't tell the newer item; compare by another field"
+            ))));
+        }
         let condition = self.newer.map(|field| newer(field, &item)).transpose().map_err(of)?;
+        let began = PendingToken::began_or_now(self.token.as_ref(), core);
         let mut changes = Changes::whole(core.schema(), item);
+        Times::new(core.schema(), began).write(&mut changes);
         changes.remove_known(core.schema());
         let write = Write {
             table: core,
@@ -118,6 +126,7 @@ impl<T: Item> Upsert<T> {
             expect: Expect::Any,
             keyed: None,
             conditional: condition.is_some(),
+            began,
             earlier: None,
         };
         let settled = write
