@@ -337,6 +337,11 @@ async fn deletes_and_fences_touch_no_time_and_a_tombstone_has_its_own() {
     assert_eq!(world.times().await, [Some(2), Some(2), Some(602)]);
     sessions.delete("a").send().await.expect("is deleted");
     world.seconds_pass(1);
+    // Nothing stays of what was, nor of what another program has put there.
+    let mut tombstone = world.stored().await.expect("is there");
+    tombstone.insert("created".to_owned(), number(1));
+    let put = world.engine.client().put_item().table_name("things").set_item(Some(tombstone));
+    put.send().await.expect("the engine takes it");
     sessions.upsert(&session("x")).send().await.expect("comes to life");
     assert_eq!(world.times().await, [Some(3), Some(3), Some(603)]);
     sessions.delete("a").send().await.expect("is deleted");
