@@ -133,6 +133,7 @@ impl Caller {
         };
         let attempt = retry.attempt();
         let flight = &outgoing.flight;
+        outgoing.meters.sent(outgoing.operation);
         let reply = match retry.within(sending).await {
             Some(reply) => reply,
             None => cut_off(flight.progress()),
@@ -140,7 +141,9 @@ impl Caller {
         if matches!(reply, Reply::Done { .. } | Reply::ConditionFailed { .. }) {
             retry.answered();
         }
-        outgoing.meters.count(outgoing.operation, reply.units());
+        if let Some(units) = reply.units() {
+            outgoing.meters.reported(outgoing.operation, units);
+        }
         tracing::debug!(
             { trace::ATTEMPT } = attempt,
             { trace::OPERATION } = outgoing.operation,

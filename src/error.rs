@@ -482,7 +482,7 @@ impl fmt::Display for Limit {
 fn preposition(operation: &str) -> &'static str {
     match operation {
         "insert" | "upsert" | "upsert_newer" => "into",
-        "get" | "delete" => "from",
+        "get" | "get_many" | "delete" => "from",
         "save" => "to",
         _ => "in",
     }

@@ -11,6 +11,7 @@ use serde::{Serialize, forward_to_deserialize_any};
 use crate::error::{Error, ErrorKind};
 use crate::index::Index;
 use crate::key::{Key, KeyType};
+use crate::maintained::Maintained;
 use crate::template::Template;
 use crate::tombstone::Tombstones;
 use crate::value::check_item;
@@ -107,6 +108,7 @@ pub struct Schema {
     /// The types of the key's attributes, where one of them has a template.
     key_types: &'static [KeyType],
     indexes: &'static [Index],
+    pub(crate) maintained: Maintained,
 }
 
 /// An attribute that an item type knows.
@@ -134,6 +136,7 @@ impl Schema {
             key_templates: [None; 2],
             key_types: &[],
             indexes: &[],
+            maintained: Maintained::NOTHING,
         }
     }
 
@@ -245,8 +248,8 @@ impl Schema {
     /// are looked at when they are written.
     pub(crate) fn clash(&self, stamp_prefix: &str) -> Option<String> {
         let ttl = self.tombstones.map(|tombstones| tombstones.ttl_attribute_name());
-        if let Some(name) = self.key_names().chain([self.version]).chain(ttl).find(|name| is_stamp(name, stamp_prefix))
-        {
+        let written = self.key_names().chain([self.version]).chain(ttl).chain(self.maintained.names());
+        if let Some(name) = written.into_iter().find(|name| is_stamp(name, stamp_prefix)) {
             return Some(format!(
                 "the attribute `{name}` carries a part of the stamp, whose prefix is `{stamp_prefix}`, and can't be a key, the \
                  version or the TTL besides; rename it, or choose another prefix (`StoreBuilder::stamp_prefix`)"
@@ -257,6 +260,9 @@ impl Schema {
                 "tombstones can't expire by the attribute `{ttl}`, which is empty, a key, or the version; name the table's TTL \
                  attribute"
             ));
+        }
+        if let Some(clash) = self.maintained.clash(self) {
+            return Some(clash);
         }
         let doubled = self.key_names().find(|name| *name == self.version)?;
         Some(format!(
@@ -383,13 +389,20 @@ pub(crate) fn encode<T: Item>(item: &T, stamp_prefix: &str) -> Result<RawItem, E
         )));
     }
     schema.indexes.iter().try_for_each(|index| index.check(&raw))?;
-    check_item(&raw, STAMP_ROOM)?;
+    check_item(&raw, STAMP_ROOM + schema.maintained.room())?;
     Ok(raw)
 }
 
-/// The item as attributes, without the version, which is the library's to write, and without the nulls that stand for what is
-/// absent, but with the keys that are put together.
+/// The item as attributes, without the version and what maintains itself, which are the library's to write, and without the nulls that
+/// stand for what is absent, but with the keys that are put together.
 pub(crate) fn image<T: Item>(item: &T) -> Result<RawItem, Error> {
+    let mut raw = shown(item)?;
+    T::SCHEMA.maintained.strip(&T::SCHEMA, &mut raw);
+    Ok(raw)
+}
+
+/// The same, with what maintains itself as the struct shows it.
+pub(crate) fn shown<T: Item>(item: &T) -> Result<RawItem, Error> {
     let mut raw = serialise(item).map_err(|error| not_serialised(item).with_source(error))?;
     nulls::leave_out::<T>(&mut raw);
     T::SCHEMA.compute(&mut raw)?;

@@ -3,8 +3,13 @@
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 
+use crate::epoch::{EpochMillis, EpochSeconds};
 use crate::error::Error;
 use crate::item::{Item, RawItem};
+
+mod identity;
+
+pub(crate) use self::identity::Identity;
 
 /// The types of key attributes that DynamoDB has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -18,7 +23,7 @@ pub enum KeyType {
     Binary,
 }
 
-/// A type that can be a partition key or a sort key: strings, integers, bytes, and newtypes of them by
+/// A type that can be a partition key or a sort key: strings, integers, bytes, times ([`EpochSeconds`], [`EpochMillis`]), and newtypes of them by
 /// `#[derive(KeyAttribute)]`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be a key",
@@ -114,6 +119,10 @@ scalar_key! {
 #[cfg(feature = "uuid")]
 scalar_key! {
     uuid::Uuid: String, value => AttributeValue::S(value.hyphenated().to_string());
+}
+scalar_key! {
+    EpochSeconds: Number, value => AttributeValue::N(value.to_string());
+    EpochMillis: Number, value => AttributeValue::N(value.to_string());
 }
 number_key! { i8 i16 i32 i64 isize u8 u16 u32 u64 usize }
 

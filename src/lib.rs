@@ -60,6 +60,7 @@
 #[cfg(test)]
 mod arbitrary;
 mod call;
+mod epoch;
 mod error;
 mod expr;
 mod fingerprint;
@@ -71,6 +72,7 @@ mod item;
 mod item_key;
 mod key;
 mod lanes;
+mod maintained;
 mod meter;
 mod op;
 mod partition;
@@ -95,16 +97,20 @@ mod written;
 
 #[cfg(feature = "derive")]
 pub use dynamo_once_derive::{Document, Item, KeyAttribute, Newtype};
+pub use epoch::{EpochMillis, EpochSeconds};
 pub use error::{Error, ErrorKind, Limit};
 pub use expr::{AttributeType, Condition, Contains, Delta, Elements, IntoValue, Ordered, Prefix, Size};
 pub use expr::{Changeable, Document, Field, KeyField, List, Map, Nested, Path, PathKind};
 pub use item::{Attribute, Item, Schema};
 pub use item_key::ItemKey;
 pub use key::{IntoKey, Key, KeyAttribute, KeyType};
+pub use maintained::{Expiry, HoldsTime};
 pub use meter::{Consumed, Meter};
 pub use op::delete::Delete;
 pub use op::get::{Consistency, Get};
+pub use op::get_many::GetMany;
 pub use op::insert::Insert;
+pub use op::many::{InsertMany, UpsertMany};
 pub use op::modify::{Decision, Modify};
 pub use op::save::Save;
 pub use op::update::Update;
@@ -128,6 +134,7 @@ pub mod __private {
     pub use crate::index::{Index, IndexKey};
     pub use crate::item::{FieldType, NoOption, ShowsVersion, assert_version};
     pub use crate::key::{assert_key, assert_key_is_stored_as_is, assert_template_number, assert_template_part};
+    pub use crate::maintained::{HoldsExpiry, Unit, assert_holds_expiry};
     pub use crate::template::{Template, TemplatePart};
 }
 

@@ -50,7 +50,7 @@ pub struct Consumed {
     pub read_units: f64,
     /// The write capacity units that the service reported.
     pub write_units: f64,
-    /// The requests of which the service reported nothing: lost, throttled, or refused.
+    /// The requests of which the service reported nothing: lost, throttled, refused, or under way.
     pub unreported: u64,
 }
 
@@ -100,11 +100,25 @@ impl Meters {
         Self(self.0.iter().chain([meter]).cloned().collect())
     }
 
-    /// Counts a request, and its read and write units where they are known.
-    pub(crate) fn count(&self, operation: &'static str, units: Option<[f64; 2]>) {
-        let [read_units, write_units] = units.unwrap_or_default();
-        let consumed = Consumed { requests: 1, read_units, write_units, unreported: u64::from(units.is_none()) };
-        self.0.iter().for_each(|meter| *meter.counts().entry(operation).or_default() += consumed);
+    /// Counts a request that goes out: nobody may wait for its answer any more when that comes.
+    pub(crate) fn sent(&self, operation: &'static str) {
+        self.change(operation, |consumed| {
+            consumed.requests += 1;
+            consumed.unreported += 1;
+        });
+    }
+
+    /// Counts the read and write units that the service reported of one of them.
+    pub(crate) fn reported(&self, operation: &'static str, [read_units, write_units]: [f64; 2]) {
+        self.change(operation, |consumed| {
+            consumed.read_units += read_units;
+            consumed.write_units += write_units;
+            consumed.unreported -= 1;
+        });
+    }
+
+    fn change(&self, operation: &'static str, change: impl Fn(&mut Consumed)) {
+        self.0.iter().for_each(|meter| change(meter.counts().entry(operation).or_default()));
     }
 }
 

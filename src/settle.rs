@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use tracing::Instrument as _;
 
 use crate::call::{Frozen, Outgoing, Output, Reply, Request};
+use crate::epoch::EpochMillis;
 use crate::error::{Error, ErrorKind, Limit};
 use crate::fingerprint::Fingerprint;
 use crate::item::RawItem;
@@ -31,6 +32,8 @@ pub(crate) struct Write<'t> {
     pub(crate) keyed: Option<KeyStamp>,
     /// Whether the verb's requests carry conditions of the caller's.
     pub(crate) conditional: bool,
+    /// When the call began, which is what it writes as the time in all its attempts.
+    pub(crate) began: EpochMillis,
     /// What the operation took so far, where this write is not its first part.
     pub(crate) earlier: Option<Spent>,
 }
@@ -103,6 +106,8 @@ pub(crate) struct Suspended {
     /// The last attempt that was the write's own.
     pub(crate) last: Attempt,
     pub(crate) content: Content,
+    /// When the call began.
+    pub(crate) began: EpochMillis,
     /// When it is too late to take it up: the log may have forgotten it.
     pub(crate) until: SystemTime,
 }
@@ -192,6 +197,7 @@ impl Suspended {
             expect: call.expect,
             keyed: call.keyed,
             conditional: call.conditional,
+            began: self.began,
             earlier: None,
         };
         let request =
@@ -419,6 +425,7 @@ impl<'t, R: FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error>> Run<'t,
                 key: write.key,
                 call: self.call,
                 last,
+                began: write.began,
                 content: Content::Here(frozen),
             }));
         }
@@ -435,22 +442,33 @@ pub(crate) async fn read(
     operation: &'static str,
     request: impl Into<Request>,
 ) -> Result<(Output, Spent), Error> {
+    let mut retry = table.store().caller().begin();
+    let output = read_on(table, operation, request, &mut retry).await?;
+    Ok((output, retry.spent()))
+}
+
+/// The same, as a part of a read that has sent requests before.
+pub(crate) async fn read_on(
+    table: &Core,
+    operation: &'static str,
+    request: impl Into<Request>,
+    retry: &mut Retry<'_>,
+) -> Result<Output, Error> {
     table.check_names().map_err(|error| error.with_operation(operation, table.name()))?;
     let span = trace::operation(operation, table.name());
     let outgoing = Outgoing::new(operation, request, table.store().caller().clock(), table.meters());
-    read_until_answered(table, operation, outgoing).instrument(span).await
+    read_until_answered(table, operation, outgoing, retry).instrument(span).await
 }
 
 async fn read_until_answered(
     table: &Core,
     operation: &'static str,
     mut outgoing: Outgoing,
-) -> Result<(Output, Spent), Error> {
-    let caller = table.store().caller();
-    let mut retry = caller.begin();
+    retry: &mut Retry<'_>,
+) -> Result<Output, Error> {
     loop {
-        let (error, again) = match caller.send(&mut outgoing, &mut retry).await {
-            Reply::Done { output } => return Ok((output, retry.spent())),
+        let (error, again) = match table.store().caller().send(&mut outgoing, retry).await {
+            Reply::Done { output } => return Ok(output),
             Reply::ConditionFailed { .. } => (Error::of(ErrorKind::Service), None),
             Reply::NotApplied { error, again } => (error, again),
             Reply::Unanswered { error } => (error, Some(Why::Transport)),

@@ -1,6 +1,7 @@
 //! A table of one type of item, and the verbs on it.
 
 use std::any::TypeId;
+use std::borrow::Borrow;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
@@ -16,7 +17,9 @@ use crate::key::IntoKey;
 use crate::meter::{Meter, Meters};
 use crate::op::delete::Delete;
 use crate::op::get::Get;
+use crate::op::get_many::GetMany;
 use crate::op::insert::Insert;
+use crate::op::many::{InsertMany, UpsertMany};
 use crate::op::modify::{Decision, Modify};
 use crate::op::save::Save;
 use crate::op::update::Update;
@@ -77,6 +80,13 @@ impl<T: Item> Table<T> {
         Get::new(self.clone(), key.into_key())
     }
 
+    /// Reads the items with these keys, 100 in a request. See [`GetMany`].
+    #[doc(alias = "batch_get_item")]
+    #[doc(alias = "batch_get")]
+    pub fn get_many(&self, keys: impl IntoIterator<Item = impl IntoKey<T::Key>>) -> GetMany<T> {
+        GetMany::new(self.clone(), keys.into_iter().map(IntoKey::into_key).collect())
+    }
+
     /// Inserts the item if no item has its key. See [`Insert`].
     #[doc(alias = "put")]
     #[doc(alias = "put_item")]
@@ -87,12 +97,26 @@ impl<T: Item> Table<T> {
         Insert::new(self.clone(), item)
     }
 
+    /// Inserts each of the items if no item has its key, some at once. See [`InsertMany`].
+    #[doc(alias = "batch_write_item")]
+    #[doc(alias = "batch_put")]
+    pub fn insert_many<B: Borrow<T>>(&self, items: impl IntoIterator<Item = B>) -> InsertMany<T, B> {
+        InsertMany::new(self.clone(), items)
+    }
+
     /// Writes the item, whether or not its key has one. See [`Upsert`].
     #[doc(alias = "put")]
     #[doc(alias = "put_item")]
     #[doc(alias = "replace")]
     pub fn upsert(&self, item: &T) -> Upsert<T> {
         Upsert::new(self.clone(), item)
+    }
+
+    /// Writes each of the items, whether or not its key has one, some at once. See [`UpsertMany`].
+    #[doc(alias = "batch_write_item")]
+    #[doc(alias = "batch_put")]
+    pub fn upsert_many<B: Borrow<T>>(&self, items: impl IntoIterator<Item = B>) -> UpsertMany<T, B> {
+        UpsertMany::new(self.clone(), items)
     }
 
     /// Writes the item unless the stored one's field is as great or greater: for feeds with an order of their own, such as

@@ -76,6 +76,7 @@ pub(crate) fn burial(schema: &Schema, tombstones: &Tombstones, stamp: &StampName
         changes.set_raw(RawPath::from(name), value);
     }
     changes.remove_known(schema);
+    schema.maintained.names().for_each(|name| changes.remove_unless_changed(name));
     changes
 }
 

@@ -8,6 +8,7 @@ use syn::{Attribute, Expr, ExprPath, Ident, LitInt, LitStr, Token, parenthesized
 
 use crate::case;
 use crate::index::Index;
+use crate::maintained::Marks;
 use crate::template::Template;
 
 /// The attributes of the struct.
@@ -38,6 +39,7 @@ pub(crate) struct Field {
     pub(crate) partition_key: Option<Span>,
     pub(crate) sort_key: Option<Span>,
     pub(crate) version: Option<Span>,
+    pub(crate) maintained: Marks,
     pub(crate) rename: Renames,
     pub(crate) aliases: Vec<LitStr>,
     /// Stored, but not read back.
@@ -172,6 +174,9 @@ impl Field {
     pub(crate) fn parse(attributes: &[Attribute]) -> syn::Result<Self> {
         let mut field = Self::default();
         each(attributes, "item", |meta| {
+            if field.maintained.parse(&meta)? {
+                return Ok(());
+            }
             let place = if meta.path.is_ident("partition_key") {
                 &mut field.partition_key
             } else if meta.path.is_ident("sort_key") {
@@ -179,7 +184,9 @@ impl Field {
             } else if meta.path.is_ident("version") {
                 &mut field.version
             } else {
-                return Err(meta.error("unknown attribute; a field takes `partition_key`, `sort_key` and `version`"));
+                return Err(meta.error(
+                    "unknown attribute; a field takes `partition_key`, `sort_key`, `version`, `created_at`, `updated_at` and `expires_after(..)`",
+                ));
             };
             if meta.input.peek(Token![=]) {
                 return Err(meta.error(

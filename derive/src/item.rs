@@ -8,6 +8,7 @@ use syn::{Data, DeriveInput, Error, Fields, Ident, Result, Visibility};
 
 use crate::attributes::{self, Container, Names, Tombstones};
 use crate::key::Keys;
+use crate::maintained::Maintained;
 use crate::paths::{Paths, aliases};
 
 /// A field of the struct that is stored as an attribute.
@@ -80,25 +81,27 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
             format!("the attribute `{name}` holds the item's version, and can't be a key besides; name another");
         return Err(Error::new(span, message));
     }
+    let maintained = Maintained::new(&container, &fields)?;
 
     let item = &input.ident;
-    let schema = schema(&fields, &container, &keys, version);
+    let (schema, times) = (schema(&fields, &container, &keys, version), maintained.schema());
     let key = keys.ty(item);
     let key_checks = keys.checks();
     let version_check = version.map(|field| {
         let ty = &field.ty;
         quote_spanned!(ty.span()=> ::dynamo_once::__private::assert_version::<#ty>();)
     });
+    let expiry_check = maintained.checks();
     let functions = keys.functions(item, &input.vis);
     let paths = item_paths(input, &fields);
     Ok(quote! {
         #[automatically_derived]
         impl ::dynamo_once::Item for #item {
             type Key = #key;
-            const SCHEMA: ::dynamo_once::Schema = #schema;
+            const SCHEMA: ::dynamo_once::Schema = #schema #times;
         }
 
-        const _: () = { #key_checks #version_check };
+        const _: () = { #key_checks #version_check #expiry_check };
 
         #functions
 
@@ -124,7 +127,8 @@ pub(crate) fn fields<'a>(input: &'a DeriveInput, container: &Container) -> Resul
     for field in &named.named {
         let attributes = attributes::Field::parse(&field.attrs)?;
         let Some(ident) = &field.ident else { continue };
-        let marked = attributes.partition_key.or(attributes.sort_key).or(attributes.version);
+        let marked =
+            attributes.partition_key.or(attributes.sort_key).or(attributes.version).or(attributes.maintained.span());
         match (attributes.pathless, marked) {
             (true, Some(span)) => {
                 return Err(Error::new(
@@ -192,7 +196,7 @@ fn options_in(ty: TokenStream) -> usize {
 }
 
 /// The only field with a mark, if there is one.
-fn one<'f, 'a>(
+pub(crate) fn one<'f, 'a>(
     fields: &'f [Field<'a>],
     mark: &str,
     is_marked: impl Fn(&Field<'a>) -> Option<Span>,

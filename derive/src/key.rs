@@ -48,6 +48,13 @@ impl<'a> Key<'a> {
             if field.attributes.version.is_some() {
                 return Err(Error::new(span, "the version changes with every write, and can't be a part of a key"));
             }
+            if field.attributes.maintained.span().is_some() {
+                let message = format!(
+                    "`{}` maintains itself, so that no key can be put together of it; an index can have the field itself for a key",
+                    field.ident
+                );
+                return Err(Error::new(span, message));
+            }
         }
         Ok(Self::Template { template, attribute, fields: taken })
     }

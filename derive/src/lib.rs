@@ -7,6 +7,7 @@ mod index;
 mod item;
 mod key;
 mod key_attribute;
+mod maintained;
 mod newtype;
 mod paths;
 mod template;
@@ -36,6 +37,11 @@ use syn::{DeriveInput, parse_macro_input};
 /// On a field: `#[item(partition_key)]` (one field, unless there is a template), `#[item(sort_key)]` (one at most), and `#[item(version)]`, which
 /// shows the item's version in the field. Edits to it are ignored; its name is the version's attribute. It has no path in
 /// `FIELDS`, since no condition or update of yours may touch it: ask for a version by `at`.
+///
+/// Fields that maintain themselves, of the types `EpochSeconds` and `EpochMillis` or an `Option` of one: `#[item(created_at)]` holds when
+/// the item was made, `#[item(updated_at)]` when it was last written, and `#[item(expires_after(days = 30))]` (also `hours`, `minutes`,
+/// `seconds`; in seconds only) when it expires: after the write that made it, or with `sliding` after the last. The library
+/// writes them, and edits to them are ignored. See `Expiry` for what an expired item is to reads and writes.
 ///
 /// An `Option` that is `None` is stored as an absent attribute, where it is read as `None` again: everywhere but under
 /// `#[serde(default = "..")]`, a `with` or `deserialize_with` without `#[serde(default)]`, and a default of the struct's that

@@ -125,6 +125,10 @@ impl Rendering {
             let path = self.path(&change.path);
             match change.action {
                 Action::Set(value) => sets.push(format!("{path} = {}", self.value(value))),
+                Action::SetIfAbsent(value) => {
+                    self.operators += 1;
+                    sets.push(format!("{path} = if_not_exists({path}, {})", self.value(value)));
+                }
                 Action::Append(items) => {
                     self.operators += 2;
                     let (empty, items) = (self.value(AttributeValue::L(Vec::new())), self.value(items));

@@ -25,6 +25,8 @@ pub(crate) struct Change {
 #[derive(Clone, PartialEq)]
 pub(crate) enum Action {
     Set(AttributeValue),
+    /// Sets it where there is none.
+    SetIfAbsent(AttributeValue),
     Append(AttributeValue),
     Remove,
     Add(AttributeValue),
@@ -76,6 +78,10 @@ impl Changes {
         self.changes.push(Change { path, action: Action::Set(value) });
     }
 
+    pub(crate) fn set_if_absent(&mut self, path: RawPath, value: AttributeValue) {
+        self.changes.push(Change { path, action: Action::SetIfAbsent(value) });
+    }
+
     pub(crate) fn remove_raw(&mut self, path: RawPath) {
         self.changes.push(Change { path, action: Action::Remove });
     }
@@ -112,6 +118,16 @@ impl Changes {
         if self.changes.iter().all(|change| !change.path.overlaps(&path)) {
             self.remove_raw(path);
         }
+    }
+
+    /// The same, of an item of which nothing stays.
+    pub(crate) fn anew(mut self) -> Self {
+        for change in &mut self.changes {
+            if let Action::SetIfAbsent(value) = &change.action {
+                change.action = Action::Set(value.clone());
+            }
+        }
+        self
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -206,7 +222,11 @@ impl Changes {
 impl Action {
     fn value(&self) -> Option<&AttributeValue> {
         match self {
-            Self::Set(value) | Self::Append(value) | Self::Add(value) | Self::Delete(value) => Some(value),
+            Self::Set(value)
+            | Self::SetIfAbsent(value)
+            | Self::Append(value)
+            | Self::Add(value)
+            | Self::Delete(value) => Some(value),
             Self::Remove => None,
         }
     }
@@ -224,6 +244,7 @@ impl std::fmt::Debug for Change {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let verb = match self.action {
             Action::Set(_) => "SET",
+            Action::SetIfAbsent(_) => "SET IF ABSENT",
             Action::Append(_) => "APPEND",
             Action::Remove => "REMOVE",
             Action::Add(_) => "ADD",

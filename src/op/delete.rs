@@ -93,8 +93,8 @@ impl<T: Item> Delete<T> {
         const OPERATION: &str = "delete";
         let core = self.table.core();
         let key = key_attributes::<T>(&self.key).map_err(|error| error.with_operation(OPERATION, core.name()))?;
-        let tombstones = core.schema().tombstones_left();
-        let burial = tombstones.map(|left| burial(core.schema(), &left, &core.format().stamp, core.store().now()));
+        let (tombstones, now) = (core.schema().tombstones_left(), core.store().now());
+        let burial = tombstones.map(|left| burial(core.schema(), &left, &core.format().stamp, now));
         let write = Write {
             table: core,
             operation: OPERATION,
@@ -102,6 +102,7 @@ impl<T: Item> Delete<T> {
             expect: self.at.map_or(if tombstones.is_some() { Expect::Buried } else { Expect::Gone }, Etag::expect),
             keyed: None,
             conditional: false,
+            began: now.into(),
             earlier: None,
         };
         let settled = write

@@ -98,7 +98,7 @@ impl<T: Item> Get<T> {
             .consistent_read(self.consistency == Consistency::Strong);
         let (output, spent) = settle::read(core, operation, request).await?;
         let found = match output.into_item() {
-            Some(raw) => core.format().decode(raw).map_err(|error| spent.report(of(error), core.store().now()))?,
+            Some(raw) => core.found(raw).map_err(|error| spent.report(of(error), core.store().now()))?,
             None => None,
         };
         Ok((found, spent))

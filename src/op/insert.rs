@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::expr::Changes;
 use crate::fingerprint;
 use crate::item::{Item, RawItem, encode};
+use crate::maintained::Times;
 use crate::op::stamped;
 use crate::pending::PendingToken;
 use crate::protocol::guard::{Expect, Guard};
@@ -123,6 +124,7 @@ impl<T: Item> Insert<T> {
         if self.key.as_ref().is_some_and(Vec::is_empty) {
             return Err(Error::invalid(EMPTY_KEY).with_operation(OPERATION, core.name()));
         }
+        let began = PendingToken::began_or_now(self.token.as_ref(), core);
         let key = core.key_of(&item);
         let keyed = self.key.map(|idempotency_key| KeyStamp {
             key: fingerprint::key(core.name(), &key, &idempotency_key),
@@ -131,6 +133,7 @@ impl<T: Item> Insert<T> {
                 None => fingerprint::item(&core.schema().without_indexes(&item)),
             },
         });
+        let item = Times::new(core.schema(), began).make(item);
         // The item goes into the first request as it is, and a copy is made where a tombstone may stand in its way.
         let again = core.schema().tombstones_left().map(|_| item.clone());
         let mut item = Some(item);
@@ -141,6 +144,7 @@ impl<T: Item> Insert<T> {
             expect: Expect::Absent,
             keyed,
             conditional: false,
+            began,
             earlier: None,
         };
         let settled = write

@@ -2,8 +2,10 @@
 
 pub(crate) mod delete;
 pub(crate) mod get;
+pub(crate) mod get_many;
 pub(crate) mod indexed;
 pub(crate) mod insert;
+pub(crate) mod many;
 pub(crate) mod modify;
 pub(crate) mod save;
 pub(crate) mod stamped;

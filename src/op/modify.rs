@@ -166,7 +166,8 @@ where
                 written_or_failed => return written_or_failed,
             };
             spent.attempts = conflict.attempts();
-            current = conflict.current().map_err(|error| of(error, spent))?;
+            let stands = conflict.raw_current().cloned();
+            current = stands.map_or(Ok(None), |item| core.found(item)).map_err(|error| of(error, spent))?;
             if let Err(limit) = retry.pause(Why::Conflict).await {
                 return Err(conflict.of_kind(ErrorKind::VersionConflict, ErrorKind::Contention).with_limit(limit));
             }

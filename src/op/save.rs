@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::types::ReturnValue;
 use crate::error::{Error, ErrorKind};
 use crate::expr::{Changes, Node, RawPath, apply, diff, same};
 use crate::item::{Item, RawItem, decode, encode, image};
+use crate::maintained::Times;
 use crate::op::stamped;
 use crate::protocol::guard::Birth;
 use crate::retry::Spent;
@@ -122,6 +123,8 @@ impl<T: Item> Save<T> {
             return Ok(Written::unchanged(self.etag));
         }
         let as_read = (self.etag.birth() == Birth::Foreign).then(|| as_read(&changes, stored));
+        let began = core.store().now().into();
+        let times = Times::new(core.schema(), began);
         let write = Write {
             table: core,
             operation: self.operation,
@@ -129,11 +132,13 @@ impl<T: Item> Save<T> {
             expect: self.etag.expect(),
             keyed: None,
             conditional: as_read.is_some(),
+            began,
             earlier: self.earlier,
         };
         let settled = write
             .settle(|attempt, _| {
                 let render = |changes: Changes| {
+                    let changes = times.change(changes);
                     stamped::update(core, &key, attempt, changes, as_read.as_ref(), ReturnValue::AllNew)
                 };
                 // Where the paths of the differences make the expression too long, whole attributes are written.

@@ -59,7 +59,7 @@ pub(crate) fn revive(
     if let Some(keyed) = keyed {
         changes.set_raw(RawPath::from(stamp.keyed.clone()), keyed.attribute());
     }
-    let changes = tombstone::revival(table.schema(), stamp, tombstone, changes);
+    let changes = tombstone::revival(table.schema(), stamp, tombstone, changes.anew());
     update(table, &table.key_of(tombstone), attempt, changes, None, returns)
 }
 

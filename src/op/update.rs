@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::expr::{Changeable, Changes, Condition, Delta, Elements, IntoValue, Path};
 use crate::item::{Item, RawItem, encode, is_reserved};
 use crate::key::{Key as _, key_attributes};
+use crate::maintained::Times;
 use crate::op::indexed::with_index_attributes;
 use crate::op::stamped;
 use crate::pending::PendingToken;
@@ -245,6 +246,9 @@ impl<T: Item> Update<T> {
                 )));
             }
         };
+        let began = PendingToken::began_or_now(self.token.as_ref(), core);
+        let times = Times::new(core.schema(), began);
+        let (changes, otherwise) = (times.change(changes), otherwise.map(|item| times.make(item)));
         let write = Write {
             table: core,
             operation: OPERATION,
@@ -252,6 +256,7 @@ impl<T: Item> Update<T> {
             expect,
             keyed: None,
             conditional: condition.is_some(),
+            began,
             earlier: None,
         };
         let settled = write
@@ -278,6 +283,9 @@ fn changeable(core: &Core, name: &str) -> Result<(), Error> {
     }
     if core.schema().is_computed(name) {
         return Err(Error::invalid(format!("`{name}` is put together of fields for an index; change those")));
+    }
+    if core.schema().maintains(name) {
+        return Err(Error::invalid(format!("the attribute `{name}` maintains itself; change another")));
     }
     if is_reserved(name, core.format().version, &core.format().stamp.prefix) {
         return Err(Error::invalid(format!("the attribute `{name}` is the library's to write; change another")));

@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use crate::error::Error;
 use crate::expr::{Changes, Node, Ordered, Path, PathKind, RawPath, has_order};
 use crate::item::{Item, RawItem, Schema, encode};
+use crate::maintained::Times;
 use crate::op::stamped;
 use crate::pending::PendingToken;
 use crate::protocol::guard::{Expect, Guard};
@@ -108,7 +109,9 @@ impl<T: Item> Upsert<T> {
         let key = core.key_of(&item);
         let newer = self.newer.transpose().map_err(of)?;
         let condition = newer.map(|newer| newer.than_stored(core.schema(), &item)).transpose().map_err(of)?;
+        let began = PendingToken::began_or_now(self.token.as_ref(), core);
         let mut changes = Changes::whole(core.schema(), item);
+        Times::new(core.schema(), began).write(&mut changes);
         changes.remove_known(core.schema());
         let write = Write {
             table: core,
@@ -117,6 +120,7 @@ impl<T: Item> Upsert<T> {
             expect: Expect::Any,
             keyed: None,
             conditional: condition.is_some(),
+            began,
             earlier: None,
         };
         let settled = write
@@ -145,6 +149,11 @@ impl Newer {
         if is_aliased || known.is_some_and(|known| !known.alias_names().is_empty()) {
             return Err(Error::invalid(format!(
                 "`{path}` may be stored under an alias too, so that it can't tell the newer item; compare by another field"
+            )));
+        }
+        if schema.maintains(path.top()) {
+            return Err(Error::invalid(format!(
+                "`{path}` maintains itself, so that it can't tell the newer item; compare by another field"
             )));
         }
         let Some(value) = path.find(item).filter(|value| !value.is_null()).cloned() else {

@@ -11,6 +11,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_types::base64;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::epoch::EpochMillis;
 use crate::error::Error;
 use crate::fingerprint::{self, Fingerprint};
 use crate::item::{Item, RawItem};
@@ -42,6 +43,7 @@ struct Contents {
     call: Call,
     last: Attempt,
     content: Fingerprint,
+    began: EpochMillis,
     /// Seconds since 1970.
     until: u64,
 }
@@ -72,9 +74,15 @@ impl PendingToken {
             call: suspended.call.clone(),
             last: suspended.last,
             content: suspended.content.fingerprint(),
+            began: suspended.began,
             until: since.as_secs(),
         };
         Self { contents: Box::new(contents) }
+    }
+
+    /// When the call began that the token is of, or that of a call that begins now.
+    pub(crate) fn began_or_now(token: Option<&Self>, table: &Core) -> EpochMillis {
+        token.map_or_else(|| table.store().now().into(), |token| token.contents.began)
     }
 
     /// The write, on the table that it was for.
@@ -104,6 +112,7 @@ impl PendingToken {
             call: contents.call.clone(),
             last: contents.last,
             content: Content::Elsewhere(contents.content),
+            began: contents.began,
             until,
         })
     }
@@ -245,6 +254,7 @@ mod tests {
             last: call.attempt(),
             call,
             content: Content::Elsewhere([7; 8]),
+            began: EpochMillis(1_799_000_000_000),
             until: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000),
         })
     }

@@ -127,6 +127,11 @@ impl<'a> Retry<'a> {
         self.attempts
     }
 
+    /// A part of the operation is done, and the next may be tried as often.
+    pub(crate) fn progressed(&mut self) {
+        (self.retries, self.transport_backoff) = (0, None);
+    }
+
     /// The service answered as it should, whatever the answer says about the item.
     pub(crate) fn answered(&mut self) {
         self.budget.put_back(std::mem::take(&mut self.taken).max(1));

@@ -25,8 +25,8 @@ const UNTIL_ACTIVE: Duration = Duration::from_secs(120);
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 impl<T: Item> Table<T> {
-    /// Creates the table with on-demand billing where it doesn't exist, and waits until it is active. Where deletes leave
-    /// tombstones, its TTL is turned on.
+    /// Creates the table with on-demand billing where it doesn't exist, and waits until it is active. Where items expire, or
+    /// deletes leave tombstones, its TTL is turned on.
     ///
     /// The item type's indexes are made too, with all attributes in them. A table that is there may have others besides, as when items
     /// of several types share it; global indexes that it lacks are added, one after the other.
@@ -77,8 +77,8 @@ impl<T: Item> Table<T> {
                 self.add(&client, index).await.map_err(failed)?;
             }
         }
-        match schema.tombstones_left() {
-            Some(tombstones) => self.expire_by(&client, tombstones.ttl_attribute_name()).await.map_err(failed),
+        match schema.ttl_attribute() {
+            Some(ttl) => self.expire_by(&client, ttl).await.map_err(failed),
             None => Ok(()),
         }
     }
@@ -130,7 +130,7 @@ impl<T: Item> Table<T> {
                 Ok(())
             } else {
                 Err(Error::invalid(format!(
-                    "the table's TTL goes by the attribute `{current}`, and the type's tombstones expire by `{attribute}`: a table \
+                    "the table's TTL goes by the attribute `{current}`, and the type's items or tombstones expire by `{attribute}`: a table \
                      has one TTL attribute, so name that one"
                 )))
             };

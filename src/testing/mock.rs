@@ -29,7 +29,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind};
 use crate::format::Format;
-use crate::item::{Item, RawItem, encode};
+use crate::item::{Item, RawItem, encode, shown};
 use crate::op::stamped::number;
 use crate::protocol::log::WriteId;
 use crate::settle::Settled;
@@ -83,7 +83,8 @@ fn format<T: Item>() -> Format {
 }
 
 fn stored<T: Item>(item: &T, version: u64) -> Result<RawItem, Error> {
-    let mut raw = encode(item, STAMP_PREFIX)?;
+    encode(item, STAMP_PREFIX)?;
+    let mut raw = shown(item)?;
     let format = format::<T>();
     raw.insert(format.version.to_owned(), number(version));
     raw.insert(format.stamp.birth.clone(), BIRTH.attribute());
