@@ -480,6 +480,7 @@ fn preposition(operation: &str) -> &'static str {
         "insert" | "upsert" | "upsert_newer" => "into",
         "get" | "delete" => "from",
         "save" => "to",
+        "query" | "scan" => "of",
         _ => "in",
     }
 }

@@ -72,17 +72,20 @@ mod meter;
 mod op;
 mod partition;
 mod pending;
+mod projection;
 mod protocol;
 mod retry;
 #[cfg(test)]
 mod rows;
 mod settle;
 mod stamp;
+mod start_token;
 mod store;
 mod table;
 mod template;
 #[cfg(any(feature = "test-util", feature = "embedded"))]
 pub mod testing;
+mod token;
 mod tombstone;
 mod trace;
 mod user_agent;
@@ -91,7 +94,7 @@ mod versioned;
 mod written;
 
 #[cfg(feature = "derive")]
-pub use dynamo_once_derive::{Item, KeyAttribute};
+pub use dynamo_once_derive::{Item, KeyAttribute, Projection};
 pub use error::{Error, ErrorKind, Limit};
 pub use expr::{AttributeType, Condition, Contains, Delta, Elements, IntoValue, Ordered, Path, Prefix, Size};
 pub use item::{Attribute, Item, Schema};
@@ -100,13 +103,18 @@ pub use meter::{Consumed, Meter};
 pub use op::delete::Delete;
 pub use op::get::{Consistency, Get};
 pub use op::insert::Insert;
+pub use op::items::{Items, Page};
 pub use op::modify::{Decision, Modify};
+pub use op::query::Query;
 pub use op::save::Save;
+pub use op::scan::Scan;
 pub use op::update::Update;
 pub use op::upsert::Upsert;
 pub use partition::{IntoPartition, Partition, SortKey};
 pub use pending::{Aborted, Pending, PendingToken};
+pub use projection::Projection;
 pub use retry::RetryPolicy;
+pub use start_token::StartToken;
 pub use store::{Store, StoreBuilder};
 pub use table::Table;
 pub use tombstone::Tombstones;
@@ -122,6 +130,7 @@ pub mod __private {
     pub use crate::expr::encode;
     pub use crate::item::{FieldType, NoOption, ShowsVersion, assert_version};
     pub use crate::key::{assert_key, assert_key_is_stored_as_is};
+    pub use crate::projection::{SameField, assert_projected};
 }
 
 #[doc = include_str!("../README.md")]

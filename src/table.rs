@@ -25,9 +25,12 @@ use crate::op::delete::Delete;
 use crate::op::get::Get;
 use crate::op::insert::Insert;
 use crate::op::modify::{Decision, Modify};
+use crate::op::query::Query;
 use crate::op::save::Save;
+use crate::op::scan::Scan;
 use crate::op::update::Update;
 use crate::op::upsert::Upsert;
+use crate::partition::IntoPartition;
 use crate::store::Store;
 use crate::versioned::Changed;
 
@@ -83,6 +86,18 @@ impl<T: Item> Table<T> {
     /// Reads the item with this key. See [`Get`].
     pub fn get(&self, key: impl IntoKey<T::Key>) -> Get<T> {
         Get::new(self.clone(), key.into_key())
+    }
+
+    /// Reads the items of a partition, in the order of their sort keys. See [`Query`].
+    #[doc(alias = "paginate")]
+    pub fn query<P: IntoPartition<T>>(&self, partition: P) -> Query<T, P::Sort> {
+        Query::new(self.clone(), partition.into_partition())
+    }
+
+    /// Reads all items of the table. See [`Scan`].
+    #[doc(alias = "paginate")]
+    pub fn scan(&self) -> Scan<T> {
+        Scan::new(self.clone())
     }
 
     /// Inserts the item if no item has its key. See [`Insert`].

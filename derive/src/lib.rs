@@ -4,6 +4,7 @@ mod attributes;
 mod case;
 mod item;
 mod key_attribute;
+mod projection;
 
 use proc_macro::TokenStream;
 use syn::{DeriveInput, parse_macro_input};
@@ -35,4 +36,14 @@ pub fn derive_item(input: TokenStream) -> TokenStream {
 pub fn derive_key_attribute(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     key_attribute::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// Implements `Projection`: a struct that holds a part of an item.
+///
+/// `#[projection(of = Order)]` names the item. Each field is one of the item's, with the same type and the same names in serde, which is
+/// checked when it is compiled. A field that serde skips is not read.
+#[proc_macro_derive(Projection, attributes(projection))]
+pub fn derive_projection(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    projection::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
 }

@@ -7,12 +7,12 @@ mod render;
 mod update;
 mod value;
 
-pub(crate) use condition::Node;
+pub(crate) use condition::{Comparator, Node, Operand, is_greater};
 pub use condition::{AttributeType, Condition, Size};
 pub(crate) use diff::{apply, diff, same};
 pub use path::Path;
 pub(crate) use path::RawPath;
-pub(crate) use render::Rendering;
+pub(crate) use render::{Names, Rendering, Values};
 pub(crate) use update::Changes;
 #[doc(hidden)]
 pub use value::encode;

@@ -75,7 +75,7 @@ impl<T, V> Path<T, V> {
         self.name
     }
 
-    pub(crate) fn alias_names(&self) -> &'static [&'static str] {
+    pub(crate) const fn alias_names(&self) -> &'static [&'static str] {
         self.aliases
     }
 

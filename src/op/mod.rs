@@ -3,8 +3,13 @@
 pub(crate) mod delete;
 pub(crate) mod get;
 pub(crate) mod insert;
+pub(crate) mod items;
 pub(crate) mod modify;
+pub(crate) mod pages;
+pub(crate) mod query;
 pub(crate) mod save;
+pub(crate) mod scan;
+pub(crate) mod sort;
 pub(crate) mod stamped;
 pub(crate) mod update;
 pub(crate) mod upsert;
