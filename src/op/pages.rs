@@ -35,7 +35,6 @@ pub(crate) struct Selection<T: Item, R> {
 }
 
 /// Where the items are.
-#[derive(Clone)]
 pub(crate) enum Source {
     Query {
         index: Option<&'static str>,
@@ -46,8 +45,8 @@ pub(crate) enum Source {
         sort: Option<SortKeys>,
         bounds: Bounds,
         is_descending: bool,
-        /// What a setter was given and can't be asked for.
-        fault: Option<&'static str>,
+        /// What can't be asked for, kept for the end.
+        fault: Option<Error>,
     },
     Scan {
         segments: u32,
@@ -139,8 +138,8 @@ impl<T: Item, R> Selection<T, R> {
         if self.page_size == Some(0) {
             return Err(Error::invalid("a page of 0 items leads nowhere; leave the page size out to read pages of 1 MB"));
         }
-        self.source.check(self.after.is_some())?;
-        let is_strong = match (self.consistency, self.source.can_be_strong()) {
+        let source = self.source.checked(self.after.is_some())?;
+        let is_strong = match (self.consistency, source.can_be_strong()) {
             (Some(Consistency::Strong), false) => {
                 return Err(Error::invalid(
                     "reads of a global index can't be strong; leave the consistency out, or ask for eventual",
@@ -150,11 +149,11 @@ impl<T: Item, R> Selection<T, R> {
         };
 
         let mut rendering = Rendering::new();
-        let (key_condition, except) = self.source.key_condition()?;
+        let (key_condition, except) = source.key_condition()?;
         let key_condition = key_condition.map(|node| rendering.condition(&node));
         let is_filtered = self.filter.is_some();
         let filter = self.filter.map(Condition::into_node).transpose()?;
-        self.source.check_filter(filter.as_ref())?;
+        source.check_filter(filter.as_ref())?;
         let filter = match (filter, tombstones(&core)) {
             (Some(filter), Some(tombstones)) => Some(filter.and(tombstones)),
             (filter, tombstones) => filter.or(tombstones),
@@ -164,21 +163,21 @@ impl<T: Item, R> Selection<T, R> {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         let query = {
             let (names, values) = rendering.clone().finish(&[])?;
-            let [operation, index, order] = self.source.identity();
+            let [operation, index, order] = source.identity();
             let texts = [operation, core.name(), index, order, &text(&key_condition), &text(&filter)];
             fingerprint::query(&texts, &names, &values)
         };
-        let keys = self.source.keys(&core);
-        let after = self.after.map(|token| token.key(query, &keys, self.source.partition())).transpose()?;
+        let keys = source.keys(&core);
+        let after = self.after.map(|token| token.key(query, &keys, source.partition())).transpose()?;
 
-        let looks_at_items = reads == Reads::Items || except.is_some() || self.source.is_shared();
+        let looks_at_items = reads == Reads::Items || except.is_some() || source.is_shared();
         let reads = if looks_at_items { Reads::Items } else { Reads::Count };
         let attributes = self.shape.attributes.filter(|_| looks_at_items);
         let projection = attributes.map(|attributes| project(&core, attributes, &keys, &mut rendering));
         let texts = [text(&key_condition), text(&filter), text(&projection)];
         let (names, values) = rendering.finish(&texts.each_ref().map(String::as_str))?;
         let plan = Plan {
-            source: self.source,
+            source,
             expressions: Expressions { key_condition, filter, projection, names, values },
             is_strong,
             is_filtered,
@@ -244,18 +243,18 @@ impl Source {
         }
     }
 
-    fn check(&self, has_start: bool) -> Result<(), Error> {
+    fn checked(self, has_start: bool) -> Result<Self, Error> {
         match self {
-            Self::Query { fault: Some(fault), .. } => Err(Error::invalid(*fault)),
-            Self::Query { key: (name, value), .. } => check_value(name, value, 0),
+            Self::Query { fault: Some(fault), .. } => Err(fault),
+            Self::Query { key: (name, ref value), .. } => check_value(name, value, 0).map(|()| self),
             Self::Scan { segments: 0 } => {
                 Err(Error::invalid("a scan of 0 segments reads nothing; leave the segments out to scan serially"))
             }
-            Self::Scan { segments } if *segments > MOST_SEGMENTS => Err(Error::invalid(format!(
+            Self::Scan { segments } if segments > MOST_SEGMENTS => Err(Error::invalid(format!(
                 "{segments} segments are more than the {MOST_SEGMENTS} that DynamoDB takes; ask for less"
             ))),
             Self::Scan { segments: 2.. } if has_start => Err(Error::invalid(NO_PLACE)),
-            Self::Scan { .. } => Ok(()),
+            Self::Scan { .. } => Ok(self),
         }
     }
 

@@ -171,7 +171,7 @@ impl<T: Item, S, R> Query<T, S, R> {
         if let Source::Query { bounds, fault, .. } = &mut self.selection.source {
             match bounds {
                 Bounds::All => *bounds = asked,
-                _ => *fault = Some("a query takes one condition on the sort key; two bounds are one `between`"),
+                _ => *fault = Some(Error::invalid("a query takes one condition on the sort key; two bounds are one `between`")),
             }
         }
         self
