@@ -93,10 +93,8 @@ fn page(page: u32) -> String {
     answer.push(']');
     if end < PAGES * PER_PAGE {
         let last = end - 1;
-        let _ = write!(
-            answer,
-            r#","LastEvaluatedKey":{{"customer":{{"S":"customer-81723"}},"number":{{"N":"{last}"}}}}"#
-        );
+        let _ =
+            write!(answer, r#","LastEvaluatedKey":{{"customer":{{"S":"customer-81723"}},"number":{{"N":"{last}"}}}}"#);
     }
     answer.push('}');
     answer

@@ -11,7 +11,8 @@ use crate::attributes::{self, Container};
 pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let of = item(input)?;
     let container = Container::parse(&input.attrs)?;
-    let not_named = || Error::new(input.ident.span(), "a projection is a struct with named fields, which name attributes");
+    let not_named =
+        || Error::new(input.ident.span(), "a projection is a struct with named fields, which name attributes");
     let Data::Struct(data) = &input.data else { return Err(not_named()) };
     let Fields::Named(fields) = &data.fields else { return Err(not_named()) };
     if let Some(parameter) = input.generics.params.first() {
@@ -22,7 +23,8 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
         let attributes = attributes::Field::parse(&field.attrs)?;
         let Some(ident) = &field.ident else { continue };
         if attributes.flattened {
-            let message = "a flattened field has no attribute of its own, which a projection could ask for; name the fields";
+            let message =
+                "a flattened field has no attribute of its own, which a projection could ask for; name the fields";
             return Err(Error::new(ident.span(), message));
         }
         if attributes.unread {
@@ -33,7 +35,9 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
         // Spans make the compiler point at the field for its name, and at its type for that.
         let path = quote_spanned!(ident.span()=> &<#of>::FIELDS.#ident);
         let ty = quote_spanned!(ty.span()=> ::core::marker::PhantomData::<#ty>);
-        checks.push(quote_spanned!(ident.span()=> ::dynamo_once::__private::assert_projected(#path, #ty, &[#(#read),*]);));
+        checks.push(
+            quote_spanned!(ident.span()=> ::dynamo_once::__private::assert_projected(#path, #ty, &[#(#read),*]);),
+        );
         names.extend(read);
     }
     let projection = &input.ident;

@@ -7,8 +7,8 @@ mod render;
 mod update;
 mod value;
 
-pub(crate) use condition::{Comparator, Node, Operand, is_greater};
 pub use condition::{AttributeType, Condition, Size};
+pub(crate) use condition::{Comparator, Node, Operand, is_greater};
 pub(crate) use diff::{apply, diff, same};
 pub use path::Path;
 pub(crate) use path::RawPath;

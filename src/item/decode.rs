@@ -238,11 +238,7 @@ impl<'de> Deserializer<'de> for StoredValue<'_> {
         self.deserialize_seq(visitor)
     }
 
-    fn deserialize_unit_struct<V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Self::Error> {
+    fn deserialize_unit_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Self::Error> {
         self.copied().deserialize_unit_struct(name, visitor)
     }
 
@@ -340,3 +336,6 @@ impl<'de> Deserializer<'de> for MapKey<'_> {
         f32 f64 char str string bytes byte_buf option unit unit_struct seq tuple tuple_struct map struct ignored_any
     }
 }
+
+#[cfg(test)]
+mod tests;

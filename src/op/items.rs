@@ -153,8 +153,7 @@ impl<R> Stream for Items<R> {
                 None => return Poll::Ready(None),
             };
             let Some(plan) = &this.plan else { return Poll::Ready(None) };
-            this.place.clear();
-            this.place.extend(plan.keys().iter().filter_map(|name| item.get(*name)).cloned());
+            keep_place(&mut this.place, plan.keys().iter().filter_map(|name| item.get(*name)));
             let item = match (this.decode)(&plan.core, item) {
                 Ok(Some(item)) => Ok(item),
                 Ok(None) => {
@@ -169,6 +168,21 @@ impl<R> Stream for Items<R> {
             return Poll::Ready(Some(item));
         }
     }
+}
+
+/// Keeps the key attributes of an item, in the memory of those before it: most items are no one's last.
+fn keep_place<'i>(place: &mut Vec<AttributeValue>, keys: impl Iterator<Item = &'i AttributeValue>) {
+    let mut count = 0;
+    for key in keys {
+        match (place.get_mut(count), key) {
+            (Some(AttributeValue::S(kept)), AttributeValue::S(text)) => kept.clone_from(text),
+            (Some(AttributeValue::N(kept)), AttributeValue::N(number)) => kept.clone_from(number),
+            (Some(kept), key) => *kept = key.clone(),
+            (None, key) => place.push(key.clone()),
+        }
+        count += 1;
+    }
+    place.truncate(count);
 }
 
 impl<R> FusedStream for Items<R> {

@@ -136,7 +136,9 @@ impl<T: Item, R> Selection<T, R> {
             return Err(Error::invalid("a limit of 0 asks for nothing; leave the limit out to read all items"));
         }
         if self.page_size == Some(0) {
-            return Err(Error::invalid("a page of 0 items leads nowhere; leave the page size out to read pages of 1 MB"));
+            return Err(Error::invalid(
+                "a page of 0 items leads nowhere; leave the page size out to read pages of 1 MB",
+            ));
         }
         let source = self.source.checked(self.after.is_some())?;
         let is_strong = match (self.consistency, source.can_be_strong()) {
@@ -271,7 +273,9 @@ impl Source {
         let comparison = match (sort, bounds) {
             (Some(sort), bounds) => sort.compare(bounds.clone())?,
             (None, Bounds::All) => return Ok((Some(partition), None)),
-            (None, _) => return Err(Error::invalid("the partition's items have no sort key; leave the condition on it out")),
+            (None, _) => {
+                return Err(Error::invalid("the partition's items have no sort key; leave the condition on it out"));
+            }
         };
         Ok(match comparison.node {
             Some(node) => (Some(partition.and(node)), comparison.except),
@@ -371,7 +375,8 @@ impl Plan {
             };
             count += found;
             cursor.is_skipping |= page.scanned > found;
-            cursor.missing = cursor.missing.map(|missing| missing.saturating_sub(usize::try_from(found).unwrap_or(missing)));
+            cursor.missing =
+                cursor.missing.map(|missing| missing.saturating_sub(usize::try_from(found).unwrap_or(missing)));
             match page.last {
                 Some(last) if cursor.missing != Some(0) => next = Some(last),
                 _ => return Ok(count),

@@ -171,7 +171,11 @@ impl<T: Item, S, R> Query<T, S, R> {
         if let Source::Query { bounds, fault, .. } = &mut self.selection.source {
             match bounds {
                 Bounds::All => *bounds = asked,
-                _ => *fault = Some(Error::invalid("a query takes one condition on the sort key; two bounds are one `between`")),
+                _ => {
+                    *fault = Some(Error::invalid(
+                        "a query takes one condition on the sort key; two bounds are one `between`",
+                    ))
+                }
             }
         }
         self
@@ -185,3 +189,6 @@ impl<T: Item, S, R> fmt::Debug for Query<T, S, R> {
         self.selection.fmt(f)
     }
 }
+
+#[cfg(test)]
+mod tests;

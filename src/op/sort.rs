@@ -131,7 +131,8 @@ pub(crate) fn check_value(name: &str, value: &AttributeValue, position: usize) -
 fn end(start: &str) -> AttributeValue {
     let mut end = start.to_owned();
     // Surrogates are no characters: the one behind U+D7FF is U+E000.
-    let next = end.pop().and_then(|last| (u32::from(last) + 1..=0xE000.max(u32::from(last) + 1)).find_map(char::from_u32));
+    let next =
+        end.pop().and_then(|last| (u32::from(last) + 1..=0xE000.max(u32::from(last) + 1)).find_map(char::from_u32));
     match next {
         Some(next) => end.push(next),
         None => end = format!("{start}\u{10FFFF}"),
