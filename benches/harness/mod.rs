@@ -22,22 +22,22 @@ use tokio::runtime::Runtime;
 
 /// Few calls, so that what comes and goes on the machine hits both of a pair, or is an outlier of one.
 #[derive(Clone, Copy)]
-pub struct Blocks {
-    pub calls: u64,
-    pub blocks: usize,
-    pub warm_up: usize,
+pub(crate) struct Blocks {
+    pub(crate) calls: u64,
+    pub(crate) blocks: usize,
+    pub(crate) warm_up: usize,
 }
 
-pub struct Bench<T> {
+pub(crate) struct Bench<T> {
     blocks: Blocks,
     runtime: Runtime,
     requests: Arc<AtomicU64>,
-    pub client: Client,
-    pub orders: Table<T>,
+    pub(crate) client: Client,
+    pub(crate) orders: Table<T>,
 }
 
 /// What the peer answers to a request of this target with this body.
-pub type Answer = fn(target: &str, body: &[u8]) -> &'static str;
+pub(crate) type Answer = fn(target: &str, body: &[u8]) -> &'static str;
 
 /// What one call costs, on the average of a block.
 #[derive(Clone, Copy)]
@@ -49,23 +49,35 @@ struct Cost {
 }
 
 /// What a verb costs more than the plain SDK: the median over pairs of neighbouring blocks.
-pub struct Difference {
-    pub cpu_per_cent: f64,
+pub(crate) struct Difference {
+    pub(crate) cpu_per_cent: f64,
     /// Where that median is with 99 % certainty.
-    pub between: [f64; 2],
-    pub allocations: f64,
-    pub requests: f64,
+    pub(crate) between: [f64; 2],
+    pub(crate) allocations: f64,
+    pub(crate) requests: f64,
+}
+
+/// What a verb may cost more than the plain SDK.
+pub(crate) struct Limits {
+    pub(crate) cpu_per_cent: f64,
+    pub(crate) allocations: f64,
+    pub(crate) requests: f64,
 }
 
 impl Difference {
     /// Says whether the verb is within its limits, and fails where it isn't and limits are enforced.
-    pub fn judge(&self, verb: &str, most_cpu: f64, rest: &str, is_within: bool) -> ExitCode {
-        let within = is_within && self.cpu_per_cent <= most_cpu;
+    pub(crate) fn judge(&self, verb: &str, most: Limits) -> ExitCode {
+        let Self { cpu_per_cent, between, allocations, requests } = self;
+        let within =
+            *cpu_per_cent <= most.cpu_per_cent && *allocations <= most.allocations && *requests <= most.requests;
         println!(
-            "{verb}: {:+.1} % CPU, {:+.1} to {:+.1} (limit {most_cpu:+} %), {rest}: {}",
-            self.cpu_per_cent,
-            self.between[0],
-            self.between[1],
+            "{verb}: {cpu_per_cent:+.1} % CPU, {:+.1} to {:+.1} (limit {:+} %), {allocations:+.1} allocations (limit {:+}), \
+             {requests:+.1} requests (limit {:+}): {}",
+            between[0],
+            between[1],
+            most.cpu_per_cent,
+            most.allocations,
+            most.requests,
             if within { "within its limits" } else { "over its limits" }
         );
         let report_only = std::env::var("DYNAMO_ONCE_BENCH_REPORT_ONLY").is_ok_and(|value| value == "1");
@@ -74,7 +86,7 @@ impl Difference {
 }
 
 impl<T: Item> Bench<T> {
-    pub fn new(blocks: Blocks, answer: Answer) -> Self {
+    pub(crate) fn new(blocks: Blocks, answer: Answer) -> Self {
         let Blocks { calls, blocks: count, .. } = blocks;
         println!("{count} blocks of {calls} calls each, medians per call\n");
         println!("{:<24}{:>10}{:>10}{:>10}{:>10}", "", "CPU us", "allocs", "bytes", "requests");
@@ -94,7 +106,7 @@ impl<T: Item> Bench<T> {
         }
     }
 
-    pub fn compare(&self, plain: &str, plainly: impl AsyncFn(), verb: &str, ours: impl AsyncFn()) -> Difference {
+    pub(crate) fn compare(&self, plain: &str, plainly: impl AsyncFn(), verb: &str, ours: impl AsyncFn()) -> Difference {
         let Blocks { blocks, warm_up, .. } = self.blocks;
         let mut pairs = Vec::with_capacity(blocks);
         for block in 0..warm_up + blocks {
