@@ -484,6 +484,7 @@ fn preposition(operation: &str) -> &'static str {
         "insert" | "upsert" | "upsert_newer" => "into",
         "get" | "get_many" | "delete" => "from",
         "save" => "to",
+        "query" | "scan" => "of",
         _ => "in",
     }
 }

@@ -1,5 +1,7 @@
 //! Digests by which an idempotency key and its content are recognised.
 
+use std::collections::HashMap;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -23,6 +25,20 @@ pub(crate) fn key(table: &str, item_key: &RawItem, idempotency_key: &[u8]) -> Fi
 pub(crate) fn item(item: &RawItem) -> Fingerprint {
     let mut digest = Sha256::new();
     attributes(&mut digest, item.iter().filter(|(_, value)| !value.is_null()).collect());
+    finish(digest)
+}
+
+/// Of a query: where it reads, what its expressions say, and the names and values that they stand for.
+pub(crate) fn query(texts: &[&str], names: &HashMap<String, String>, values: &RawItem) -> Fingerprint {
+    let mut digest = Sha256::new();
+    texts.iter().for_each(|part| text(&mut digest, b"query", part.as_bytes()));
+    let mut names: Vec<_> = names.iter().collect();
+    names.sort_unstable();
+    for (placeholder, name) in names {
+        text(&mut digest, b"placeholder", placeholder.as_bytes());
+        text(&mut digest, b"name", name.as_bytes());
+    }
+    map(&mut digest, values);
     finish(digest)
 }
 

@@ -4,11 +4,10 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use serde::de::value::MapDeserializer;
-use serde::de::{DeserializeOwned, Deserializer, IntoDeserializer, Visitor};
-use serde::{Serialize, forward_to_deserialize_any};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::index::Index;
 use crate::key::{Key, KeyType};
 use crate::maintained::Maintained;
@@ -17,9 +16,11 @@ use crate::tombstone::Tombstones;
 use crate::value::check_item;
 
 mod computed;
+mod decode;
 mod nulls;
 
-pub(crate) use computed::value_of;
+pub(crate) use self::computed::value_of;
+pub(crate) use self::decode::{decode, decode_part};
 
 /// A struct that is stored as an item.
 ///
@@ -431,74 +432,6 @@ fn not_serialised<T: Item>(item: &T) -> Error {
             "the item doesn't serialise as a map of attributes; it has to be a struct with named fields".to_owned()
         }
     })
-}
-
-/// The struct that a stored item holds.
-pub(crate) fn decode<T: Item>(raw: &RawItem, version: u64, stamp_prefix: &str) -> Result<T, Error> {
-    let stored = Stored { raw, version, schema: &T::SCHEMA, stamp_prefix };
-    let error = match T::deserialize(stored) {
-        Ok(item) => return Ok(item),
-        Err(error) => error,
-    };
-    // The path is looked for only now, since keeping track of it isn't free.
-    let tracked = serde_path_to_error::deserialize::<_, T>(stored);
-    let path =
-        tracked.err().map(|tracked| tracked.path().to_string()).filter(|path| !matches!(path.as_str(), "." | "?"));
-    let message = match path {
-        Some(path) => format!("the stored attribute `{path}` doesn't decode as this type; the source says why"),
-        None => "the stored item doesn't decode as this type; the source says why".to_owned(),
-    };
-    Err(Error::new(ErrorKind::Decode, message).with_source(error))
-}
-
-/// A stored item without what is the library's, as a deserializer: it copies the values that it hands out, and leaves the
-/// item as it is.
-#[derive(Clone, Copy)]
-struct Stored<'a> {
-    raw: &'a RawItem,
-    version: u64,
-    schema: &'a Schema,
-    stamp_prefix: &'a str,
-}
-
-/// A value, or the version in a field of the struct.
-enum StoredValue<'a> {
-    Attribute(&'a AttributeValue),
-    Version(u64),
-}
-
-impl<'de> Deserializer<'de> for Stored<'_> {
-    type Error = serde_dynamo::Error;
-
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        let is_own =
-            |name: &str| !is_reserved(name, self.schema.version, self.stamp_prefix) && !self.schema.is_computed(name);
-        let own = self.raw.iter().filter(|(name, _)| is_own(name));
-        let own = own.map(|(name, value)| (name.as_str(), StoredValue::Attribute(value)));
-        let shown = self.schema.shows_version.then_some((self.schema.version, StoredValue::Version(self.version)));
-        MapDeserializer::new(own.chain(shown)).deserialize_any(visitor)
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Self::Error> {
-        visitor.visit_newtype_struct(self)
-    }
-
-    forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct seq tuple
-        tuple_struct map struct enum identifier ignored_any
-    }
-}
-
-impl IntoDeserializer<'_, serde_dynamo::Error> for StoredValue<'_> {
-    type Deserializer = serde_dynamo::Deserializer;
-
-    fn into_deserializer(self) -> Self::Deserializer {
-        let value = match self {
-            Self::Attribute(value) => value.clone(),
-            Self::Version(version) => AttributeValue::N(version.to_string()),
-        };
-        serde_dynamo::Deserializer::from_attribute_value(value.into())
-    }
 }
 
 /// Whether an attribute is the version, or one of those that carry the stamp.

@@ -77,17 +77,20 @@ mod meter;
 mod op;
 mod partition;
 mod pending;
+mod projection;
 mod protocol;
 mod retry;
 #[cfg(test)]
 mod rows;
 mod settle;
 mod stamp;
+mod start_token;
 mod store;
 mod table;
 mod template;
 #[cfg(any(feature = "test-util", feature = "embedded"))]
 pub mod testing;
+mod token;
 mod tombstone;
 mod trace;
 mod user_agent;
@@ -96,7 +99,7 @@ mod versioned;
 mod written;
 
 #[cfg(feature = "derive")]
-pub use dynamo_once_derive::{Document, Item, KeyAttribute, Newtype};
+pub use dynamo_once_derive::{Document, Item, KeyAttribute, Newtype, Projection};
 pub use epoch::{EpochMillis, EpochSeconds};
 pub use error::{Error, ErrorKind, Limit};
 pub use expr::{AttributeType, Condition, Contains, Delta, Elements, IntoValue, Ordered, Prefix, Size};
@@ -110,14 +113,19 @@ pub use op::delete::Delete;
 pub use op::get::{Consistency, Get};
 pub use op::get_many::GetMany;
 pub use op::insert::Insert;
+pub use op::items::{Items, Page};
 pub use op::many::{InsertMany, UpsertMany};
 pub use op::modify::{Decision, Modify};
+pub use op::query::Query;
 pub use op::save::Save;
+pub use op::scan::Scan;
 pub use op::update::Update;
 pub use op::upsert::Upsert;
 pub use partition::{IntoPartition, Leading, Partition, SortKey};
 pub use pending::{Aborted, Pending, PendingToken};
+pub use projection::Projection;
 pub use retry::RetryPolicy;
+pub use start_token::StartToken;
 pub use store::{Store, StoreBuilder};
 pub use table::Table;
 pub use tombstone::Tombstones;
@@ -135,6 +143,7 @@ pub mod __private {
     pub use crate::item::{FieldType, NoOption, ShowsVersion, assert_version};
     pub use crate::key::{assert_key, assert_key_is_stored_as_is, assert_template_number, assert_template_part};
     pub use crate::maintained::{HoldsExpiry, Unit, assert_holds_expiry};
+    pub use crate::projection::{SameField, assert_projected, assert_same};
     pub use crate::template::{Template, TemplatePart};
 }
 

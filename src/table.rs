@@ -21,9 +21,12 @@ use crate::op::get_many::GetMany;
 use crate::op::insert::Insert;
 use crate::op::many::{InsertMany, UpsertMany};
 use crate::op::modify::{Decision, Modify};
+use crate::op::query::Query;
 use crate::op::save::Save;
+use crate::op::scan::Scan;
 use crate::op::update::Update;
 use crate::op::upsert::Upsert;
+use crate::partition::IntoPartition;
 use crate::store::Store;
 use crate::versioned::Changed;
 
@@ -85,6 +88,18 @@ impl<T: Item> Table<T> {
     #[doc(alias = "batch_get")]
     pub fn get_many(&self, keys: impl IntoIterator<Item = impl IntoKey<T::Key>>) -> GetMany<T> {
         GetMany::new(self.clone(), keys.into_iter().map(IntoKey::into_key).collect())
+    }
+
+    /// Reads the items of a partition, in the order of their sort keys. See [`Query`].
+    #[doc(alias = "paginate")]
+    pub fn query<P: IntoPartition<T>>(&self, partition: P) -> Query<T, P::Sort> {
+        Query::new(self.clone(), partition.into_partition())
+    }
+
+    /// Reads all items of the table. See [`Scan`].
+    #[doc(alias = "paginate")]
+    pub fn scan(&self) -> Scan<T> {
+        Scan::new(self.clone())
     }
 
     /// Inserts the item if no item has its key. See [`Insert`].

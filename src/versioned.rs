@@ -68,6 +68,11 @@ impl<T> Versioned<T> {
         Self { item, etag, stored: Stored::keep(raw, etag) }
     }
 
+    /// A part of an item, of which no difference is ever told.
+    pub(crate) fn projected(item: T, etag: Etag) -> Self {
+        Self { item, etag, stored: Stored(None) }
+    }
+
     /// The item's version: 1 at its insert, one more at each write. An item that another program wrote may have none: 0.
     #[must_use]
     pub fn version(&self) -> u64 {

@@ -52,6 +52,8 @@ pub(crate) struct Field {
     pub(crate) deserialize_with: bool,
     /// Not stored as one attribute of its own: skipped, or flattened.
     pub(crate) pathless: bool,
+    /// Not one attribute but those of its own fields.
+    pub(crate) flattened: bool,
 }
 
 /// What serde makes of a field whose attribute is absent.
@@ -216,7 +218,8 @@ impl Field {
                 if ["skip", "skip_serializing", "flatten"].iter().any(|name| meta.path.is_ident(name)) {
                     field.pathless = true;
                 }
-                field.unread |= meta.path.is_ident("skip_deserializing");
+                field.flattened |= meta.path.is_ident("flatten");
+                field.unread |= meta.path.is_ident("skip_deserializing") || meta.path.is_ident("skip");
                 skip(&meta)?;
             }
             Ok(())

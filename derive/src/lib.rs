@@ -10,6 +10,7 @@ mod key_attribute;
 mod maintained;
 mod newtype;
 mod paths;
+mod projection;
 mod template;
 
 use proc_macro::TokenStream;
@@ -82,4 +83,14 @@ pub fn derive_key_attribute(input: TokenStream) -> TokenStream {
 pub fn derive_newtype(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     newtype::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// Implements `Projection`: a struct that holds a part of an item.
+///
+/// `#[projection(of = Order)]` names the item. Each field is one of the item's, with the same type and the same names in serde, which is
+/// checked when it is compiled. A field that serde skips is not read.
+#[proc_macro_derive(Projection, attributes(projection))]
+pub fn derive_projection(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    projection::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
 }

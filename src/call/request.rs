@@ -47,6 +47,8 @@ pub(crate) struct Page {
     pub(crate) items: Vec<RawItem>,
     /// How many items passed the filter.
     pub(crate) count: u64,
+    /// How many items were read, those among them that the filter took out.
+    pub(crate) scanned: u64,
     /// The key to go on after; `None` at the end.
     pub(crate) last: Option<RawItem>,
 }
@@ -56,6 +58,13 @@ impl Output {
         match self.answer {
             Answer::Item(item) => item,
             Answer::Page(_) | Answer::Batch { .. } => None,
+        }
+    }
+
+    pub(crate) fn into_page(self) -> Page {
+        match self.answer {
+            Answer::Page(page) => page,
+            Answer::Item(_) | Answer::Batch { .. } => Page::default(),
         }
     }
 }
@@ -204,6 +213,7 @@ macro_rules! page {
                 Answer::Page(Page {
                     items: self.items.unwrap_or_default(),
                     count: u64::try_from(self.count).unwrap_or_default(),
+                    scanned: u64::try_from(self.scanned_count).unwrap_or_default(),
                     last: self.last_evaluated_key.filter(|key| !key.is_empty()),
                 })
             }

@@ -342,6 +342,24 @@ impl Node {
         Self::Compare(Operand::Path(path), Comparator::Eq, value)
     }
 
+    /// The names of the top-level attributes that it looks at.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        let (mut names, mut left) = (Vec::new(), vec![self]);
+        while let Some(node) = left.pop() {
+            match node {
+                Self::Compare(operand, ..) | Self::Between(operand, ..) => match operand {
+                    Operand::Path(path) | Operand::Size(path) => names.push(path.top()),
+                },
+                Self::In(path, _) | Self::Exists(path) | Self::NotExists(path) | Self::Function(_, path, _) => {
+                    names.push(path.top());
+                }
+                Self::And(one, other) | Self::Or(one, other) => left.extend([&**one, &**other]),
+                Self::Not(node) => left.push(node),
+            }
+        }
+        names
+    }
+
     pub(crate) fn less_than(path: RawPath, value: AttributeValue) -> Self {
         Self::Compare(Operand::Path(path), Comparator::Lt, value)
     }
@@ -471,7 +489,7 @@ fn refused(name: &str, why: &str) -> Error {
 }
 
 /// Whether DynamoDB, which refuses such bounds, takes the one to be greater than the other.
-fn is_greater(one: &AttributeValue, other: &AttributeValue) -> bool {
+pub(crate) fn is_greater(one: &AttributeValue, other: &AttributeValue) -> bool {
     match (one, other) {
         (AttributeValue::S(one), AttributeValue::S(other)) => one > other,
         (AttributeValue::B(one), AttributeValue::B(other)) => one.as_ref() > other.as_ref(),

@@ -8,11 +8,11 @@ mod update;
 mod value;
 
 pub use condition::{AttributeType, Condition, Size};
-pub(crate) use condition::{Node, has_order};
+pub(crate) use condition::{Comparator, Node, Operand, has_order, is_greater};
 pub(crate) use diff::{apply, diff, same};
 pub(crate) use path::RawPath;
 pub use path::{Changeable, Document, Field, KeyField, List, Map, Nested, Path, PathKind};
-pub(crate) use render::Rendering;
+pub(crate) use render::{Names, Rendering, Values};
 pub(crate) use update::{Action, Changes};
 #[doc(hidden)]
 pub use value::encode;

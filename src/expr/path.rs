@@ -118,7 +118,9 @@ impl<T, V, P> Path<T, V, P> {
         Self { aliases, is_optional, ..self }
     }
 
-    pub(crate) fn alias_names(&self) -> &'static [&'static str] {
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn alias_names(&self) -> &'static [&'static str] {
         self.aliases
     }
 

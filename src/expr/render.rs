@@ -13,7 +13,7 @@ use crate::expr::update::{Action, Changes};
 /// The names and values that the expressions of one request share.
 ///
 /// Every name has a placeholder, so that none is a reserved word or begins with `_`; the same name has the same one.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Rendering {
     names: Vec<String>,
     values: Vec<AttributeValue>,

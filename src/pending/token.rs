@@ -6,20 +6,18 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use aws_sdk_dynamodb::primitives::Blob;
-use aws_sdk_dynamodb::types::AttributeValue;
-use aws_smithy_types::base64;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::epoch::EpochMillis;
 use crate::error::Error;
-use crate::fingerprint::{self, Fingerprint};
+use crate::fingerprint::Fingerprint;
 use crate::item::{Item, RawItem};
 use crate::pending::Pending;
 use crate::protocol::call::{Attempt, Call};
 use crate::protocol::rules::LANES;
 use crate::settle::{Content, Settled, Suspended, Write};
 use crate::table::{Core, Table};
+use crate::token::{self, KeyValue};
 
 /// A [`Pending`] write in a form that can be stored and sent: `Display`, `FromStr`, serde.
 ///
@@ -48,18 +46,12 @@ struct Contents {
     until: u64,
 }
 
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
-enum KeyValue {
-    S(String),
-    N(String),
-    B(Vec<u8>),
-}
-
 /// The format of the tokens that this version of the crate makes, and the only one that it takes.
 const FORMAT: u8 = 1;
 /// The verbs whose writes can be pending.
 const OPERATIONS: [&str; 7] = ["insert", "upsert", "upsert_newer", "update", "save", "modify", "delete"];
-const CHECKSUM: usize = 8;
+/// What the token is called in errors.
+const KIND: &str = "token of a pending write";
 
 impl PendingToken {
     pub(crate) fn of(suspended: &Suspended) -> Self {
@@ -143,25 +135,6 @@ impl Write<'_> {
     }
 }
 
-impl KeyValue {
-    fn of(value: &AttributeValue) -> Option<Self> {
-        match value {
-            AttributeValue::S(text) => Some(Self::S(text.clone())),
-            AttributeValue::N(number) => Some(Self::N(number.clone())),
-            AttributeValue::B(blob) => Some(Self::B(blob.as_ref().to_vec())),
-            _ => None,
-        }
-    }
-
-    fn attribute(&self) -> AttributeValue {
-        match self {
-            Self::S(text) => AttributeValue::S(text.clone()),
-            Self::N(number) => AttributeValue::N(number.clone()),
-            Self::B(bytes) => AttributeValue::B(Blob::new(bytes.as_slice())),
-        }
-    }
-}
-
 fn names(table: &Core) -> [String; 2] {
     [table.format().stamp.prefix.clone(), table.format().version.to_owned()]
 }
@@ -175,9 +148,7 @@ fn sorted<'n>(names: impl Iterator<Item = &'n str>) -> impl Iterator<Item = &'n 
 /// Base64 that needs no escaping in URLs.
 impl fmt::Display for PendingToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let contents = serde_json::to_vec(&self.contents).map_err(|_| fmt::Error)?;
-        let text = base64::encode([fingerprint::bytes(&contents).as_slice(), &contents].concat());
-        f.write_str(&text.replace('+', "-").replace('/', "_"))
+        f.write_str(&token::seal(&self.contents).ok_or(fmt::Error)?)
     }
 }
 
@@ -185,37 +156,11 @@ impl FromStr for PendingToken {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let damaged = || Error::invalid("this is no token of a pending write, or it was damaged on its way");
-        let bytes = base64::decode(text.replace('-', "+").replace('_', "/")).map_err(|_| damaged())?;
-        let (checksum, contents) = bytes.split_at_checked(CHECKSUM).ok_or_else(damaged)?;
-        if fingerprint::bytes(contents) != checksum {
-            return Err(damaged());
-        }
-        #[derive(Deserialize)]
-        struct Format {
-            format: u8,
-        }
-        let Format { format } = serde_json::from_slice(contents).map_err(|_| damaged())?;
-        if format != FORMAT {
-            return Err(Error::invalid(format!(
-                "the token has format {format}, and this version of the library takes {FORMAT} only"
-            )));
-        }
-        serde_json::from_slice(contents).map(|contents| Self { contents }).map_err(|error| damaged().with_source(error))
+        token::open(text, FORMAT, KIND).map(|contents| Self { contents })
     }
 }
 
-impl Serialize for PendingToken {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for PendingToken {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
-}
+token::serde_as_text!(PendingToken);
 
 /// Shows no key.
 impl fmt::Debug for PendingToken {
@@ -237,12 +182,7 @@ mod tests {
     use crate::protocol::guard::Expect;
     use crate::protocol::log::WriteId;
     use crate::rows::Rows;
-
-    /// A token's text around whatever it is to hold.
-    fn sealed(contents: &[u8]) -> String {
-        let text = base64::encode([fingerprint::bytes(contents).as_slice(), contents].concat());
-        text.replace('+', "-").replace('/', "_")
-    }
+    use crate::token::sealed;
 
     fn token(rows: &Rows) -> PendingToken {
         let table = rows.table.core();
