@@ -167,13 +167,11 @@ async fn finish_is_refused_for_good_behind_a_fence() {
     world.other.update("a").set(f.balance, 3).send().await.expect("is there");
     let before = world.sent().await;
     let refused = kind(pending.finish::<Account>().await);
-    // One time in some: the other store's write took the very lane of the call, and keeps it out as a fence would.
-    let requests = match refused {
-        Contention => 1,
-        ConditionFailed => 2,
-        other => panic!("{other:?}"),
-    };
-    assert_eq!(world.sent().await, before + requests, "the request, and a fence where it needs one");
+    // One time in some the other store's write took the very lane of the call, which may then send nothing but fences.
+    assert!(matches!(refused, ConditionFailed | Contention), "{refused:?}");
+    if refused == ConditionFailed {
+        assert_eq!(world.sent().await, before + 2, "the request and a fence");
+    }
     let balance = world.stored().await.expect("is there").remove("balance");
     assert_eq!(balance, Some(number(3)));
 }

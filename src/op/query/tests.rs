@@ -76,7 +76,7 @@ impl World {
     }
 
     fn by_team(&self, team: &str) -> Query<Note, String> {
-        let mut partition = Partition::of_table(&String::new());
+        let mut partition = Partition::of_table(&"of no matter".to_owned());
         (partition.index, partition.is_strong) = (Some("by_team"), false);
         partition.key = ("team", AttributeValue::S(team.to_owned()));
         partition.sort = Some("rank");
