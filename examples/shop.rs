@@ -180,7 +180,7 @@ async fn a_day(shop: &Shop) -> Outcome {
     let f = Customer::FIELDS;
     let city = f.address.field(|address| address.city);
     shop.customers.update(Customer::key("ann")).set(city.clone(), "Milano").when(city.eq("Torino")).send().await?;
-    for customer in shop.customers.get_many(["ann", "bob", "eve"].map(|id| Customer::key(id))).send().await? {
+    for customer in shop.customers.get_many(["ann", "bob", "eve"].map(Customer::key)).send().await? {
         match customer? {
             Some(customer) => println!("  {} in {}", customer.name, customer.address.city),
             None => println!("  nobody of that name"),
