@@ -531,6 +531,7 @@ async fn what_a_query_has_read_is_saved_as_its_differences() {
     // The first write makes it a managed item, of which only a part is kept.
     for size in [3, 4] {
         let found = world.table.query("eve").items().collect().await.expect("is read").remove(0);
+        assert_eq!(found.origin, "import");
         world.table.save(found.with(|document| document.style.size = size)).send().await.expect("is saved");
         let get = world.sdk.get_item().table_name("documents").key("owner", text("eve")).key("id", number(1));
         let stored = get.consistent_read(true).send().await.expect("is read").item.expect("is there");
