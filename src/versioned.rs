@@ -25,8 +25,9 @@ pub struct Versioned<T> {
     stored: Stored,
 }
 
-/// The item as it was stored: kept, and shared by clones, where a difference can't be told without it. That is where it has
-/// maps, whose paths have to be there, and where no version tells that it is still the one that was read.
+/// The item as it was stored: kept, and shared by clones, where a difference can't be told without it. Where no version tells that it is
+/// still the one that was read, that is all of it. Else it is its maps, whose paths have to be there, and what beside them the item itself
+/// doesn't serialise; and nothing where it has no maps. Many items may be kept at a time.
 #[derive(Clone)]
 pub(crate) struct Stored(Option<Arc<RawItem>>);
 
@@ -64,8 +65,11 @@ pub struct Etag {
 }
 
 impl<T> Versioned<T> {
-    pub(crate) fn new(item: T, etag: Etag, raw: RawItem) -> Self {
-        Self { item, etag, stored: Stored::keep(raw, etag) }
+    pub(crate) fn new(item: T, etag: Etag, raw: RawItem) -> Self
+    where
+        T: Item,
+    {
+        Self { item, etag, stored: Stored::keep::<T>(raw, etag) }
     }
 
     /// A part of an item, of which no difference is ever told.
@@ -131,12 +135,19 @@ impl<T> Versioned<T> {
 }
 
 impl Stored {
-    fn keep(raw: RawItem, etag: Etag) -> Self {
-        let is_needed = etag.birth == Birth::Foreign || raw.values().any(AttributeValue::is_m);
-        Self(is_needed.then(|| Arc::new(raw)))
+    fn keep<T: Item>(raw: RawItem, etag: Etag) -> Self {
+        if etag.birth == Birth::Foreign {
+            return Self(Some(Arc::new(raw)));
+        }
+        if !raw.values().any(AttributeValue::is_m) {
+            return Self(None);
+        }
+        let is_known = |name: &str| T::SCHEMA.known_attributes().iter().any(|attribute| attribute.name() == name);
+        let kept = raw.into_iter().filter(|(name, value)| value.is_m() || !is_known(name));
+        Self(Some(Arc::new(kept.collect())))
     }
 
-    /// The item as it was stored, or `None` where it has a log and no maps.
+    /// What is kept of the item as it was stored; `None` where it has a log and no maps.
     pub(crate) fn raw(&self) -> Option<&RawItem> {
         self.0.as_deref()
     }

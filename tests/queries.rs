@@ -497,6 +497,49 @@ async fn items_are_a_stream_for_the_combinators_of_others() {
     is_send(world.table.query("a").page()).await.expect("is read");
 }
 
+#[tokio::test]
+async fn what_a_query_has_read_is_saved_as_its_differences() {
+    /// One field is read and never written, and another is read under an older name.
+    #[derive(Debug, Serialize, Deserialize, Item)]
+    #[item(table = "documents")]
+    struct Document {
+        #[item(partition_key)]
+        owner: String,
+        #[item(sort_key)]
+        id: u32,
+        #[serde(skip_serializing)]
+        origin: String,
+        #[serde(alias = "options")]
+        settings: Settings,
+        style: Settings,
+    }
+    #[derive(Debug, Serialize, Deserialize)]
+    struct Settings {
+        size: u32,
+    }
+    let world = World::<Document>::new().await;
+    let settings =
+        |size: u32| AttributeValue::M([("size".to_owned(), number(size)), ("newer".to_owned(), text("kept"))].into());
+    let attributes = [
+        ("owner", text("eve")),
+        ("id", number(1)),
+        ("origin", text("import")),
+        ("options", settings(1)),
+        ("style", settings(2)),
+    ];
+    world.put([attributes.map(|(name, value)| (name.to_owned(), value)).into()]).await;
+    // The first write makes it a managed item, of which only a part is kept.
+    for size in [3, 4] {
+        let found = world.table.query("eve").items().collect().await.expect("is read").remove(0);
+        assert_eq!(found.origin, "import");
+        world.table.save(found.with(|document| document.style.size = size)).send().await.expect("is saved");
+        let get = world.sdk.get_item().table_name("documents").key("owner", text("eve")).key("id", number(1));
+        let stored = get.consistent_read(true).send().await.expect("is read").item.expect("is there");
+        assert_eq!((&stored["style"], &stored["options"]), (&settings(size), &settings(1)));
+        assert_eq!(stored["origin"], text("import"));
+    }
+}
+
 /// How many of these are alive, and were at most.
 static LIVE: std::sync::Mutex<[usize; 2]> = std::sync::Mutex::new([0, 0]);
 

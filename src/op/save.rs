@@ -163,10 +163,20 @@ fn differences<T: Item>(core: &Core, etag: Etag, [stored, before, after]: [&RawI
         }
     }
     let is_nested = changes.iter().any(|change| change.path.is_nested());
-    if is_nested && !reads_as::<T>(core, etag, &apply(&changes, stored), after) {
+    if is_nested && !reads_as::<T>(core, etag, &apply(&changes, &whole(core, stored, before)), after) {
         changes = changes.top_level(after);
     }
     changes
+}
+
+/// The stored item, of what is kept of it and what the item serialised as, which stands for what was read under another name.
+fn whole(core: &Core, stored: &RawItem, before: &RawItem) -> RawItem {
+    let mut whole = before.clone();
+    let is_alias =
+        |name: &str| core.schema().known_attributes().iter().any(|attribute| attribute.alias_names().contains(&name));
+    let own = stored.iter().filter(|(name, _)| !is_alias(name));
+    whole.extend(own.map(|(name, value)| (name.clone(), value.clone())));
+    whole
 }
 
 /// Whether a stored item, when it is read, has the maps that it is to have.
