@@ -590,3 +590,33 @@ proptest! {
         });
     }
 }
+
+#[tokio::test]
+async fn queries_scans_and_counts_bring_the_items_of_their_type() {
+    let shop = Shop::open().await;
+    for number in 1..=3 {
+        shop.orders.insert(&order("ann", number)).send().await.expect("is new");
+        shop.lines.insert(&line("ann", number, "a")).send().await.expect("is new");
+    }
+    shop.orders.insert(&order("bob", 1)).send().await.expect("is new");
+    shop.profiles.insert(&profile("ann")).send().await.expect("is new");
+    shop.orders.delete(Order::key("ann", 3)).send().await.expect("is there");
+
+    // Lines have keys that begin as those of orders do.
+    let mut orders = Vec::new();
+    let mut found = shop.orders.query(Order::keys("ann")).descending().page_size(1).items();
+    while let Some(order) = found.next().await {
+        orders.push(order.expect("is an order").order_id);
+    }
+    assert_eq!(orders, [2, 1]);
+    assert_eq!(shop.orders.query(Order::keys("ann")).count().await.expect("is counted"), 2);
+    assert_eq!(shop.orders.query(Order::keys("ann")).ge((2,)).count().await.expect("is counted"), 1);
+    assert_eq!(shop.lines.query(Line::keys("ann")).begins_with((2,)).count().await.expect("is counted"), 1);
+    assert_eq!(shop.orders.query(Order::by_status("open")).count().await.expect("is counted"), 3);
+    assert_eq!(shop.orders.query(Order::on_day("2026-01-31")).count().await.expect("is counted"), 3);
+
+    let scanned = shop.orders.scan().segments(3).items().collect().await.expect("are orders");
+    assert_eq!((scanned.len(), shop.orders.scan().count().await.expect("is counted")), (3, 3));
+    assert_eq!(shop.lines.scan().count().await.expect("is counted"), 3);
+    assert_eq!(shop.profiles.scan().items().collect().await.expect("are profiles").len(), 1);
+}

@@ -156,10 +156,7 @@ impl<T: Item, R> Selection<T, R> {
         let is_filtered = self.filter.is_some();
         let filter = self.filter.map(Condition::into_node).transpose()?;
         source.check_filter(filter.as_ref())?;
-        let filter = match (filter, tombstones(&core)) {
-            (Some(filter), Some(tombstones)) => Some(filter.and(tombstones)),
-            (filter, tombstones) => filter.or(tombstones),
-        };
+        let filter = [filter, tombstones(&core), source.entities(&core)].into_iter().flatten().reduce(Node::and);
         let filter = filter.map(|node| rendering.condition(&node));
 
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
@@ -295,6 +292,16 @@ impl Source {
             ))),
             None => Ok(()),
         }
+    }
+
+    /// Items of other types that a scan doesn't have to bring, by what their keys begin with. What is left of them is told by the items.
+    fn entities(&self, core: &Core) -> Option<Node> {
+        let Self::Scan { .. } = self else { return None };
+        let starts = core.schema().computed_keys().filter(|(_, template)| !template.start().is_empty());
+        let begins = starts.map(|(name, template)| {
+            Node::Function("begins_with", RawPath::from(name), AttributeValue::S(template.start().to_owned()))
+        });
+        begins.reduce(Node::and)
     }
 
     fn partition(&self) -> Option<&(&'static str, AttributeValue)> {
