@@ -419,33 +419,41 @@ async fn stalled_streams_are_watched_for_only_where_the_user_asks_for_it() {
 /// The errors of the SDK's default HTTP client, which no script can make.
 #[tokio::test]
 async fn on_real_sockets_only_a_connection_that_was_made_leaves_doubt() {
+    // On a busy machine, what has to come may take its time.
+    let (soon, late) = (Duration::from_millis(200), Duration::from_secs(20));
     // Bound, so that nobody else takes the port, but not listening.
     let reserved = TcpSocket::new_v4().expect("a socket");
     reserved.bind("127.0.0.1:0".parse().expect("an address")).expect("a port");
     let refusing = reserved.local_addr().expect("bound").to_string();
-    assert_eq!(describe(&attempt_at(&format!("http://{refusing}")).await), "not applied Unreachable, again Transport");
-    assert_eq!(describe(&attempt_at("http://nowhere.invalid").await), "not applied Unreachable, again Transport");
+    assert_eq!(
+        describe(&attempt_at(&format!("http://{refusing}"), [late, late]).await),
+        "not applied Unreachable, again Transport"
+    );
+    assert_eq!(
+        describe(&attempt_at("http://nowhere.invalid", [late, late]).await),
+        "not applied Unreachable, again Transport"
+    );
 
     // Speaks no TLS: the handshake, a part of connecting, ends at the connect timeout.
     let (mute, _server) = serve(None).await;
-    assert_eq!(describe(&attempt_at(&format!("https://{mute}")).await), "not applied Unreachable, again Transport");
+    assert_eq!(
+        describe(&attempt_at(&format!("https://{mute}"), [soon, late]).await),
+        "not applied Unreachable, again Transport"
+    );
     // Accepts, reads, and says nothing: ends at the read timeout.
-    assert_eq!(describe(&attempt_at(&format!("http://{mute}")).await), "unanswered Timeout");
+    assert_eq!(describe(&attempt_at(&format!("http://{mute}"), [late, soon]).await), "unanswered Timeout");
 
     let (closing, _server) = serve(Some("")).await;
-    assert_eq!(describe(&attempt_at(&format!("http://{closing}")).await), "unanswered Unreachable");
+    assert_eq!(describe(&attempt_at(&format!("http://{closing}"), [late, late]).await), "unanswered Unreachable");
     let (truncating, _server) =
         serve(Some("HTTP/1.1 200 OK\r\nx-amzn-requestid: r\r\ncontent-length: 100\r\n\r\n{\"Attr")).await;
-    assert_eq!(describe(&attempt_at(&format!("http://{truncating}")).await), "done");
+    assert_eq!(describe(&attempt_at(&format!("http://{truncating}"), [late, late]).await), "done");
     let (anonymous, _server) = serve(Some("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"Attr")).await;
-    assert_eq!(describe(&attempt_at(&format!("http://{anonymous}")).await), "unanswered Service");
+    assert_eq!(describe(&attempt_at(&format!("http://{anonymous}"), [late, late]).await), "unanswered Service");
 }
 
-async fn attempt_at(endpoint: &str) -> Reply {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_millis(200))
-        .read_timeout(Duration::from_millis(200))
-        .build();
+async fn attempt_at(endpoint: &str, [connect, read]: [Duration; 2]) -> Reply {
+    let timeouts = TimeoutConfig::builder().connect_timeout(connect).read_timeout(read).build();
     let config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-west-1"))
