@@ -183,7 +183,7 @@ pub(crate) async fn an_item_without_a_time_does_not_expire(world: Arc<World>) ->
     let (carts, clock) = carts(&world).await?;
     world.foreign_put(carts.name(), json!({ "id": "a", "pieces": 1 })).await;
     let later = world.process_by(clock.ahead(1000 * HOUR)).table_named::<Cart>(carts.name());
-    assert_eq!(times(&*later.get("a").send().await?.expect("never expires")), (0, 0, 0));
+    assert_eq!(times(&later.get("a").send().await?.expect("never expires")), (0, 0, 0));
     later.update("a").add(Cart::FIELDS.pieces, 1).send().await.map(drop).or_else(|error| {
         // An item without a log can't tell what became of an attempt.
         if world.may_be_unknown(&error) { Ok(()) } else { Err(error) }
