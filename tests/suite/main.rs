@@ -5,7 +5,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that gets no error where one is due may say so by a panic")]
 
+mod batches;
 mod behaviours;
+mod queries;
+mod single_table;
+mod times;
 mod tombstones;
 mod world;
 
@@ -59,4 +63,36 @@ on_every_network! {
     tombstones::a_foreign_item_is_deleted_into_a_tombstone
     tombstones::an_update_or_insert_counts_each_call_once
     tombstones::deletes_and_inserts_take_turns_without_a_loss
+    single_table::several_types_share_a_table
+    single_table::hostile_values_make_keys_of_their_own
+    single_table::indexes_are_added_to_a_table_that_is_there
+    single_table::indexes_keep_step_with_every_verb
+    single_table::items_of_an_index_come_by_pages_and_in_order
+    single_table::nested_paths_are_set_added_to_and_compared
+    single_table::an_item_of_another_type_under_an_order_s_key_is_told
+    queries::conditions_on_the_sort_key_take_what_they_say
+    queries::filters_and_limits_hand_out_what_was_asked_for
+    queries::pages_follow_each_other_without_gap_or_repeat
+    queries::scans_bring_every_item_once
+    queries::projections_read_a_part_with_its_version
+    queries::items_that_do_not_decode_are_reported_among_the_others
+    batches::get_many_answers_each_key_in_its_place
+    batches::get_many_loses_nothing_to_what_does_not_decode
+    batches::insert_many_is_replayed_when_it_is_delivered_again
+    batches::insert_many_refuses_each_on_its_own
+    batches::upsert_many_writes_each_item_once
+    batches::a_meter_counts_every_request
+    times::a_write_that_is_sent_again_carries_the_same_times
+    times::a_keyed_insert_is_the_same_at_any_time
+    times::an_expired_item_is_absent_to_reads_and_stored_to_writes
+    times::a_sliding_expiry_begins_anew_with_every_write
+    times::an_item_without_a_time_does_not_expire
+}
+
+/// What takes a table of 10,000 items, where faults would show nothing that they don't show above.
+mod large {
+    #[test]
+    fn ten_thousand_items_come_once_and_only_once() {
+        crate::world::run(crate::world::Weather::Plain, crate::queries::ten_thousand_items_come_once_and_only_once);
+    }
 }

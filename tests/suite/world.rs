@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Config;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+use aws_smithy_async::time::TimeSource;
 use dynamo_once::testing::{Arrival, Embedded, Fault, Faults, Operation, Rates, Request};
 use dynamo_once::{Error, Item, RetryPolicy, Store, Table};
 
@@ -28,8 +29,9 @@ pub(crate) struct World {
     pub(crate) weather: Weather,
     /// The SDK's client, which the faults leave alone.
     pub(crate) sdk: aws_sdk_dynamodb::Client,
+    config: aws_sdk_dynamodb::config::Builder,
     run: String,
-    _engine: Option<Embedded>,
+    engine: Option<Embedded>,
 }
 
 impl World {
@@ -74,20 +76,47 @@ impl World {
                     .on(Operation::PutItem)
                     .on(Operation::UpdateItem)
                     .on(Operation::DeleteItem)
-                    .on(Operation::GetItem);
+                    .on(Operation::GetItem)
+                    .on(Operation::BatchGetItem)
+                    .on(Operation::Query)
+                    .on(Operation::Scan);
                 faults.seeded(seed, rates).expect("the rates are rates");
             }
         }
-        let policy = RetryPolicy::new()
-            .max_attempts(20)
-            .initial_backoff(Duration::from_millis(1))
-            .max_backoff(Duration::from_millis(5))
-            .max_conflicts(200)
-            .budget(1_000_000)
-            .jitter_seed(7);
-        let store = Store::builder(config.http_client(faults.clone()).build()).retry(policy).build();
+        let config = config.http_client(faults.clone());
+        let store = Store::builder(config.clone().build()).retry(policy()).build();
         let run = uuid::Uuid::now_v7().simple().to_string();
-        Self { store, faults, weather, sdk: aws_sdk_dynamodb::Client::from_conf(plain), run, _engine: engine }
+        Self { store, faults, weather, sdk: aws_sdk_dynamodb::Client::from_conf(plain), config, run, engine }
+    }
+
+    /// Another process on the same network, which goes by this clock.
+    pub(crate) fn process_by(&self, clock: impl TimeSource + 'static) -> Store {
+        Store::builder(self.config.clone().time_source(clock).build()).retry(policy()).build()
+    }
+
+    /// A configuration that reaches the engine over connections of its own, without faults.
+    pub(crate) fn calm_config(&self) -> Config {
+        let http_client = match &self.engine {
+            Some(engine) => engine.http_client(),
+            None => aws_smithy_http_client::Builder::new().build_http(),
+        };
+        self.config.clone().http_client(http_client).build()
+    }
+
+    /// How many of the library's requests have gone out that read or write items.
+    pub(crate) fn requests(&self) -> usize {
+        [
+            Operation::PutItem,
+            Operation::UpdateItem,
+            Operation::DeleteItem,
+            Operation::GetItem,
+            Operation::BatchGetItem,
+            Operation::Query,
+            Operation::Scan,
+        ]
+        .into_iter()
+        .map(|operation| self.faults.received(operation))
+        .sum()
     }
 
     /// The name of a table of this run.
@@ -113,6 +142,22 @@ impl World {
         self.sdk.put_item().table_name(table).set_item(Some(item)).send().await.expect("the engine takes it");
     }
 
+    /// Another program's writes of many items, 25 with each request.
+    pub(crate) async fn foreign_puts(&self, table: &str, items: impl IntoIterator<Item = serde_json::Value>) {
+        let mut requests: Vec<_> = items
+            .into_iter()
+            .map(|item| serde_dynamo::to_item(item).expect("is a map"))
+            .map(|item| PutRequest::builder().set_item(Some(item)).build().expect("has an item"))
+            .map(|put| WriteRequest::builder().put_request(put).build())
+            .collect();
+        while !requests.is_empty() {
+            let batch = requests.split_off(requests.len().saturating_sub(25));
+            let write = self.sdk.batch_write_item().request_items(table, batch).send().await;
+            let unprocessed = write.expect("the engine takes the batch").unprocessed_items.unwrap_or_default();
+            requests.extend(unprocessed.into_values().flatten());
+        }
+    }
+
     /// Another program's update, which adds an attribute and leaves the rest as it is.
     pub(crate) async fn add(&self, table: &str, key: &str, name: &str, value: serde_json::Value) {
         let value: AttributeValue = serde_dynamo::to_attribute_value(value).expect("is a value");
@@ -127,6 +172,17 @@ impl World {
         let request = self.sdk.get_item().table_name(table).key("id", key).consistent_read(true);
         request.send().await.expect("the engine answers").item
     }
+}
+
+/// Patient enough for any of the networks.
+fn policy() -> RetryPolicy {
+    RetryPolicy::new()
+        .max_attempts(20)
+        .initial_backoff(Duration::from_millis(1))
+        .max_backoff(Duration::from_millis(5))
+        .max_conflicts(200)
+        .budget(1_000_000)
+        .jitter_seed(7)
 }
 
 /// Runs a behaviour and takes its tables away afterwards, whatever became of it.
