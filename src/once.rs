@@ -48,6 +48,40 @@ pub struct Records {
 /// The lease is kept alive while the operation runs, as long as the process lives. What the operation does to others (an e-mail, a charge)
 /// can still happen twice where the process crashes before the answer is stored, unless they take [`Context::key`] for a key of
 /// their own.
+///
+/// Capacity: a write unit for each KB of the record at each of its writes, also where a condition fails.
+///
+/// # Clocks
+///
+/// A lease is judged by the clock of whoever would take it over. Where clocks disagree by more than a lease, two may run the operation at
+/// once; one of them completes it, and the other is told [`Superseded`](ErrorKind::Superseded).
+///
+/// # Examples
+///
+/// ```
+/// use dynamo_once::{Store, testing::Embedded};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let engine = Embedded::start().await;
+/// # let store = Store::new(engine.config().build());
+/// let records = store.records("records");
+/// # records.create_if_missing().await?;
+/// let event = ("order-77", 2500);
+/// let charge = async |run: dynamo_once::Context| {
+///     // `run.key()` goes to the bank as its idempotency key.
+///     Ok::<_, std::io::Error>(format!("charged under {}", run.key()))
+/// };
+/// let ran = records.once("event-1").payload(&event).run(charge).await?;
+/// assert!(!ran.is_replayed());
+///
+/// // The event is delivered again, to another process perhaps.
+/// let again = records.once("event-1").payload(&event).run(charge).await?;
+/// assert!(again.is_replayed());
+/// assert_eq!(again.answer(), ran.answer());
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "nothing runs until `run`"]
 pub struct Once {
     records: Records,

@@ -2,16 +2,54 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
+use aws_smithy_async::rt::sleep::{AsyncSleep, Sleep};
+use aws_smithy_async::time::TimeSource;
 use dynamo_once::testing::{Arrival, Embedded, Fault, Faults, Operation, Rates};
-use dynamo_once::{Context, Error, ErrorKind, Meter, OnceError, Ran, Records, RetryPolicy, Store};
+use dynamo_once::{Context, Error, ErrorKind, Meter, Once, OnceError, Ran, Records, RetryPolicy, Store};
 use serde_json::json;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+
+/// Time that stands still until a test moves it. Pauses between attempts don't wait for that.
+#[derive(Debug, Clone)]
+struct Clock(watch::Sender<u64>);
+
+impl Clock {
+    /// Moves on, and lets whoever waited for that do what there is to do.
+    async fn advance(&self, millis: u64) {
+        self.0.send_modify(|now| *now += millis);
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+impl TimeSource for Clock {
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_millis(1_800_000_000_000 + *self.0.borrow())
+    }
+}
+
+impl AsyncSleep for Clock {
+    fn sleep(&self, duration: Duration) -> Sleep {
+        const PAUSE: Duration = Duration::from_millis(5);
+        let mut time = self.0.subscribe();
+        let until = *time.borrow() + duration.as_millis() as u64;
+        Sleep::new(async move {
+            if duration > PAUSE {
+                time.wait_for(|now| *now >= until).await.expect("time doesn't end");
+            }
+        })
+    }
+}
 
 struct World {
+    clock: Clock,
     records: Records,
     faults: Faults,
     meter: Meter,
@@ -23,8 +61,10 @@ impl World {
     async fn new() -> Self {
         let engine = Embedded::start().await;
         let (faults, meter) = (Faults::around(engine.http_client()), Meter::new());
+        let clock = Clock(watch::Sender::new(0));
         let world = Self {
-            records: store(&engine, &faults, &meter).records("records"),
+            records: store(&engine, &clock, &faults, &meter).records("records"),
+            clock,
             sdk: engine.client(),
             faults,
             meter,
@@ -36,7 +76,16 @@ impl World {
 
     /// Another process.
     fn elsewhere(&self) -> Records {
-        store(&self.engine, &Faults::around(self.engine.http_client()), &Meter::new()).records("records")
+        self.at(&self.clock)
+    }
+
+    /// Another process, whose clock is so far ahead.
+    fn ahead(&self, millis: u64) -> Records {
+        self.at(&Clock(watch::Sender::new(*self.clock.0.borrow() + millis)))
+    }
+
+    fn at(&self, clock: &Clock) -> Records {
+        store(&self.engine, clock, &Faults::around(self.engine.http_client()), &Meter::new()).records("records")
     }
 
     fn requests(&self) -> u64 {
@@ -49,14 +98,43 @@ impl World {
     }
 }
 
-fn store(engine: &Embedded, faults: &Faults, meter: &Meter) -> Store {
+fn store(engine: &Embedded, clock: &Clock, faults: &Faults, meter: &Meter) -> Store {
+    let config = engine.config().time_source(clock.clone()).sleep_impl(clock.clone());
+    Store::builder(config.http_client(faults.clone()).build()).retry(policy()).meter(meter).build()
+}
+
+fn policy() -> RetryPolicy {
     let policy = RetryPolicy::new().max_attempts(20).initial_backoff(Duration::from_millis(1)).jitter_seed(7);
-    let policy = policy.max_backoff(Duration::from_millis(5)).budget(1_000_000);
-    Store::builder(engine.config().http_client(faults.clone()).build()).retry(policy).meter(meter).build()
+    policy.max_backoff(Duration::from_millis(5)).budget(1_000_000)
 }
 
 async fn seven(_: Context) -> Result<u32, String> {
     Ok(7)
+}
+
+/// A run that ends in the middle, as by a crash.
+async fn crash(once: Once) {
+    let (begins, begun) = oneshot::channel();
+    let run = once.run(async |_| {
+        begins.send(()).expect("is waited for");
+        std::future::pending::<Result<u32, String>>().await
+    });
+    tokio::select! {
+        _ = run => panic!("it doesn't end"),
+        begun = begun => begun.expect("begins"),
+    }
+}
+
+/// A run that goes on until it is told to end.
+fn spawn(once: Once) -> (oneshot::Receiver<()>, oneshot::Sender<()>, JoinHandle<Result<Ran<bool>, OnceError<String>>>) {
+    let (begins, begun) = oneshot::channel();
+    let (end, ends) = oneshot::channel();
+    let run = tokio::spawn(once.run(async |context: Context| {
+        begins.send(()).expect("is waited for");
+        ends.await.expect("is told to end");
+        Ok(context.is_lost())
+    }));
+    (begun, end, run)
 }
 
 async fn not_run(_: Context) -> Result<u32, String> {
@@ -90,7 +168,7 @@ async fn answers_come_back_as_they_were() {
         A: serde::Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug + Clone,
     {
         let ran = records.once(key).run(async |_| Ok::<_, Error>(answer.clone())).await.expect("runs");
-        let again = records.once(key).run(async |_| Ok::<A, Error>(panic!("has run"))).await.expect("has run");
+        let again = records.once(key).run(async |_| Err::<A, _>("has run")).await.expect("has run");
         assert!(again.is_replayed() && !ran.is_replayed());
         assert_eq!(ran.into_answer(), again.into_answer());
     }
@@ -107,7 +185,8 @@ async fn answers_come_back_as_they_were() {
 
 #[tokio::test]
 async fn a_payload_is_recognised_whatever_the_order_of_its_fields() {
-    let World { records, .. } = World::new().await;
+    let world = World::new().await;
+    let records = &world.records;
     let once = |payload: &str| {
         let payload: serde_json::Value = serde_json::from_str(payload).expect("is JSON");
         records.once("a").payload(&payload)
@@ -117,11 +196,9 @@ async fn a_payload_is_recognised_whatever_the_order_of_its_fields() {
     assert_eq!(kind(once(r#"{"to": "eve", "amount": 8}"#).run(not_run).await), ErrorKind::KeyReused);
 
     // Also where the first run has crashed, or goes on.
-    let short = records.clone().lease(Duration::from_millis(50));
-    let crashed = short.once("b").payload(&1).run(async |_| std::future::pending::<Result<u32, String>>().await);
-    assert!(tokio::time::timeout(Duration::from_millis(20), crashed).await.is_err());
+    crash(world.records.once("b").payload(&1)).await;
     assert_eq!(kind(records.once("b").payload(&2).run(not_run).await), ErrorKind::KeyReused);
-    tokio::time::sleep(Duration::from_millis(60)).await;
+    world.clock.advance(30_000).await;
     assert_eq!(kind(records.once("b").payload(&2).run(not_run).await), ErrorKind::KeyReused);
     records.once("b").payload(&1).run(seven).await.expect("runs after the lease");
 }
@@ -137,79 +214,99 @@ async fn a_failed_operation_runs_again() {
 #[tokio::test]
 async fn one_runs_it_and_others_wait_or_are_told() {
     let world = World::new().await;
-    let (running, elsewhere) = (world.records.clone(), world.elsewhere());
-    let slow = tokio::spawn(async move {
-        let slow = async |_| {
-            tokio::time::sleep(Duration::from_millis(300)).await;
-            Ok::<u32, String>(7)
-        };
-        running.once("a").run(slow).await
-    });
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    assert_eq!(kind(elsewhere.once("a").run(not_run).await), ErrorKind::InProgress);
-    let waited = elsewhere.once("a").wait(Duration::from_secs(20)).run(not_run).await.expect("has run by then");
-    assert!(waited.is_replayed());
-    assert!(!slow.await.expect("didn't panic").expect("ran").is_replayed());
+    let (begun, end, run) = spawn(world.records.once("a"));
+    begun.await.expect("begins");
+    let not_run = async |_: Context| Err::<bool, _>("another runs it");
+    assert_eq!(kind(world.elsewhere().once("a").run(not_run).await), ErrorKind::InProgress);
+
+    let waiting = tokio::spawn(world.elsewhere().once("a").wait(Duration::from_secs(60)).run(not_run));
+    let impatient = tokio::spawn(world.elsewhere().once("a").wait(Duration::from_millis(500)).run(not_run));
+    for _ in 0..8 {
+        world.clock.advance(200).await;
+    }
+    // Whoever looked after that has waited long enough.
+    while !impatient.is_finished() {
+        world.clock.advance(200).await;
+    }
+    assert_eq!(kind(impatient.await.expect("didn't panic")), ErrorKind::InProgress);
+    end.send(()).expect("is waited for");
+    assert!(!run.await.expect("didn't panic").expect("ran").is_replayed());
+    while !waiting.is_finished() {
+        world.clock.advance(200).await;
+    }
+    assert!(waiting.await.expect("didn't panic").expect("has run by then").is_replayed());
 }
 
 #[tokio::test]
 async fn a_crashed_run_is_repeated_after_its_lease_and_not_before() {
     let world = World::new().await;
-    let short = world.records.clone().lease(Duration::from_millis(400));
-    let crashed = short.once("a").run(async |_| std::future::pending::<Result<u32, String>>().await);
-    assert!(tokio::time::timeout(Duration::from_millis(50), crashed).await.is_err());
+    crash(world.records.clone().lease(Duration::from_secs(10)).once("a")).await;
+    world.clock.advance(9_999).await;
     assert_eq!(kind(world.elsewhere().once("a").run(not_run).await), ErrorKind::InProgress);
-    let waited = world.elsewhere().once("a").wait(Duration::from_secs(20)).run(seven).await.expect("runs");
-    assert!(!waited.is_replayed());
+    world.clock.advance(1).await;
+    assert!(!world.elsewhere().once("a").run(seven).await.expect("runs").is_replayed());
 }
 
 #[tokio::test]
 async fn a_lease_is_kept_alive_while_the_operation_runs() {
     let world = World::new().await;
-    let short = world.records.clone().lease(Duration::from_millis(300));
-    let slow = tokio::spawn(async move {
-        let slow = async |context: Context| {
-            tokio::time::sleep(Duration::from_millis(1000)).await;
-            if context.is_lost() { Err("lost the lease".to_owned()) } else { Ok(7) }
-        };
-        short.once("a").run(slow).await
-    });
-    for _ in 0..4 {
-        tokio::time::sleep(Duration::from_millis(200)).await;
+    let (begun, end, run) = spawn(world.records.clone().lease(Duration::from_secs(30)).once("a"));
+    begun.await.expect("begins");
+    for beats in 1..=6 {
+        world.clock.advance(10_000).await;
+        while world.faults.received(Operation::UpdateItem) < beats {
+            tokio::task::yield_now().await;
+        }
         assert_eq!(kind(world.elsewhere().once("a").run(not_run).await), ErrorKind::InProgress);
     }
-    slow.await.expect("didn't panic").expect("ran");
+    end.send(()).expect("is waited for");
+    assert!(!run.await.expect("didn't panic").expect("ran").into_answer(), "it kept its lease");
 }
 
 #[tokio::test]
 async fn who_lost_its_lease_neither_overwrites_nor_releases_what_others_made() {
     for succeeds in [true, false] {
         let world = World::new().await;
-        let short = world.records.clone().lease(Duration::from_millis(100));
-        // It can't be kept alive.
-        let cut_off = Arc::new(AtomicBool::new(true));
-        let is_cut_off = Arc::clone(&cut_off);
-        let update = world.faults.on(Operation::UpdateItem).when(move |_| is_cut_off.load(Ordering::SeqCst));
-        update.always().inject(Fault::lost_request());
-        let (other, lost) = (world.elsewhere(), Arc::new(AtomicUsize::new(0)));
-        let slow = async |context: Context| {
-            tokio::time::sleep(Duration::from_millis(250)).await;
-            let taken = other.once("a").run(seven).await.expect("takes over");
-            assert!(!taken.is_replayed());
-            cut_off.store(false, Ordering::SeqCst);
-            tokio::time::sleep(Duration::from_millis(250)).await;
-            lost.store(usize::from(context.is_lost()), Ordering::SeqCst);
+        let (begins, begun) = oneshot::channel();
+        let (end, ends) = oneshot::channel();
+        let run = tokio::spawn(world.records.once("a").run(async move |_: Context| {
+            begins.send(()).expect("is waited for");
+            ends.await.expect("is told to end");
             if succeeds { Ok(8) } else { Err("failed") }
-        };
-        match (short.once("a").run(slow).await, succeeds) {
+        }));
+        begun.await.expect("begins");
+        let taken = world.ahead(30_000).once("a").run(seven).await.expect("takes over, by its own clock");
+        assert!(!taken.is_replayed());
+        end.send(()).expect("is waited for");
+        match (run.await.expect("didn't panic"), succeeds) {
             (Err(OnceError::Record(error)), true) => assert_eq!(error.kind(), ErrorKind::Superseded),
             (Err(OnceError::Failed("failed")), false) => {}
             (other, _) => panic!("{other:?}"),
         }
-        assert_eq!(lost.load(Ordering::SeqCst), 1, "it was told");
         let answer = world.elsewhere().once("a").run(not_run).await.expect("has run");
         assert_eq!(*answer.answer(), 7, "the successor's answer stands");
     }
+}
+
+#[tokio::test]
+async fn an_operation_learns_that_its_lease_is_lost() {
+    let world = World::new().await;
+    let (begun, end, run) = spawn(world.records.once("a"));
+    begun.await.expect("begins");
+    let usurper =
+        serde_json::json!({"id": "a", "status": "COMPLETED", "expiration": 4_000_000_000_u64, "data": "false"});
+    world.put(usurper).await;
+    let before = world.faults.received(Operation::UpdateItem);
+    world.clock.advance(10_000).await;
+    while world.faults.received(Operation::UpdateItem) == before {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+    end.send(()).expect("is waited for");
+    let lost = run.await.expect("didn't panic");
+    assert_eq!(kind(lost), ErrorKind::Superseded);
 }
 
 #[tokio::test]
@@ -228,7 +325,7 @@ async fn lost_replies_lock_nobody_out() {
 
 #[tokio::test]
 async fn in_a_storm_every_key_runs_once_and_every_delivery_is_answered() {
-    let world = Arc::new(World::new().await);
+    let world = World::new().await;
     let rates = Rates::new()
         .with(Fault::lost_reply(), 0.10)
         .with(Fault::internal_error().applied(), 0.05)
@@ -238,10 +335,13 @@ async fn in_a_storm_every_key_runs_once_and_every_delivery_is_answered() {
         .on(Operation::PutItem)
         .on(Operation::UpdateItem);
     world.faults.seeded(7, rates).expect("are rates");
+    // Here time goes on, since what comes late is waited for.
+    let config = world.engine.config().http_client(world.faults.clone()).build();
+    let records = Store::builder(config).retry(policy()).build().records("records");
     let runs: Arc<[AtomicUsize; 300]> = Arc::new(std::array::from_fn(|_| AtomicUsize::new(0)));
     let mut workers = tokio::task::JoinSet::new();
     for worker in 0..8 {
-        let (world, runs) = (Arc::clone(&world), Arc::clone(&runs));
+        let (records, runs) = (records.clone(), Arc::clone(&runs));
         workers.spawn(async move {
             for key in 0..300 {
                 // One to four deliveries, to different workers.
@@ -252,7 +352,7 @@ async fn in_a_storm_every_key_runs_once_and_every_delivery_is_answered() {
                     runs[key].fetch_add(1, Ordering::SeqCst);
                     Ok::<usize, String>(key)
                 };
-                let once = world.records.once(key.to_string()).wait(Duration::from_secs(60));
+                let once = records.once(key.to_string()).wait(Duration::from_secs(60));
                 let ran = once.run(run).await.expect("is answered");
                 assert_eq!(*ran.answer(), key);
             }
@@ -317,7 +417,7 @@ async fn bad_input_and_bad_luck_have_an_outcome_each() {
     assert_eq!(records.once("large").run(large).await.expect("runs").answer().len(), 450_000);
     assert_eq!(kind(records.once("large").run(large).await), ErrorKind::Decode, "it isn't kept, and doesn't run again");
 
-    let missing = store(&world.engine, &world.faults, &world.meter).records("nowhere");
+    let missing = store(&world.engine, &world.clock, &world.faults, &world.meter).records("nowhere");
     assert_eq!(kind(missing.once("a").run(not_run).await), ErrorKind::TableNotFound);
     let stored = world.sdk.get_item().table_name("records").key("id", AttributeValue::S("number".into())).send().await;
     let stored = stored.expect("the engine answers").item.expect("is there");
