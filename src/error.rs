@@ -80,6 +80,10 @@ pub enum ErrorKind {
     Service,
     /// The caller's own closure decided against the write; its reason is the source.
     Declined,
+    /// Another runs the operation at this moment.
+    InProgress,
+    /// The operation ran, and another has taken it over meanwhile: this one's answer isn't stored, and never will be.
+    Superseded,
 }
 
 /// Which bound ended an operation that would otherwise have gone on.
@@ -457,6 +461,8 @@ impl ErrorKind {
             Self::Rejected => "rejected",
             Self::Service => "service failure",
             Self::Declined => "declined by the change itself",
+            Self::InProgress => "in progress elsewhere",
+            Self::Superseded => "taken over by another run",
         }
     }
 }

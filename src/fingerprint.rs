@@ -49,6 +49,13 @@ pub(crate) fn bytes(content: &[u8]) -> Fingerprint {
     finish(digest)
 }
 
+/// Of a payload, whatever the order of its members; as text.
+pub(crate) fn payload(payload: &Value) -> String {
+    let mut digest = Sha256::new();
+    json(&mut digest, payload, false);
+    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Of a request's body, whatever the order of its members and of the elements of sets, and whether or not it is metered. What is no
 /// JSON is taken as it is.
 pub(crate) fn body(body: &[u8]) -> Fingerprint {

@@ -60,6 +60,7 @@
 #[cfg(test)]
 mod arbitrary;
 mod call;
+mod claims;
 mod epoch;
 mod error;
 mod expr;
@@ -74,11 +75,13 @@ mod key;
 mod lanes;
 mod maintained;
 mod meter;
+mod once;
 mod op;
 mod partition;
 mod pending;
 mod projection;
 mod protocol;
+mod record;
 mod retry;
 #[cfg(test)]
 mod rows;
@@ -109,6 +112,7 @@ pub use item_key::ItemKey;
 pub use key::{IntoKey, Key, KeyAttribute, KeyType};
 pub use maintained::{Expiry, HoldsTime};
 pub use meter::{Consumed, Meter};
+pub use once::{Context, Once, OnceError, Ran, Records};
 pub use op::delete::Delete;
 pub use op::get::{Consistency, Get};
 pub use op::get_many::GetMany;

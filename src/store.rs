@@ -12,6 +12,7 @@ use crate::item::Item;
 use crate::key::Key;
 use crate::lanes::Lanes;
 use crate::meter::{Meter, Meters};
+use crate::once::Records;
 use crate::protocol::log::WriteId;
 use crate::protocol::rules::LANES;
 use crate::retry::RetryPolicy;
@@ -128,6 +129,13 @@ impl Store {
     /// A client on the configuration as it was given, the SDK's retries included.
     pub(crate) fn sdk(&self) -> Client {
         Client::from_conf(self.shared.config.clone())
+    }
+
+    /// The table of records, by this very name, of operations that run once. See [`Records`].
+    #[must_use]
+    #[doc(alias = "idempotency")]
+    pub fn records(&self, table: impl Into<String>) -> Records {
+        Records::new(self.table_named(table))
     }
 
     /// The client to build requests with; they are sent by the [`Caller`].

@@ -30,7 +30,7 @@ pub(crate) enum Status {
     Unreadable,
 }
 
-/// What a request requires of the record.
+/// What a request requires of the record. The model runs it, and tests hold the conditions against it that are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Demand {
     /// That it can be claimed, as the claimant's clock has it.
@@ -106,13 +106,14 @@ impl Demand {
 pub(crate) fn claim_failed(record: Option<&Record>, owner: WriteId, now: Millis) -> Claim {
     let Some(record) = record else { return Claim::Again { above: None } };
     match record.status {
-        Status::Running { .. } if record.is_owned_by(owner) && in_force(Rule::OwnClaim) => return Claim::Ours,
-        _ if record.is_free(now) => {}
-        Status::Completed => return Claim::Completed,
-        Status::Running { until } => return Claim::Busy { until },
-        Status::Unreadable => return Claim::Unreadable,
+        Status::Running { .. } if record.is_owned_by(owner) && in_force(Rule::OwnClaim) => Claim::Ours,
+        // It could not be claimed by then, and can be now.
+        _ if (Demand::Claim { now }).is_met_by(Some(record), owner) => Claim::Again { above: None },
+        _ if record.is_free(now) => Claim::Again { above: record.owner },
+        Status::Completed => Claim::Completed,
+        Status::Running { until } => Claim::Busy { until },
+        Status::Unreadable => Claim::Unreadable,
     }
-    Claim::Again { above: record.owner.filter(|held| *held >= owner) }
 }
 
 /// Judges the record that came back with a failed change by its owner, which wanted it to be so.
@@ -127,6 +128,10 @@ pub(crate) fn hold_failed(
 ) -> Hold {
     if record.is_some_and(|record| record.is_owned_by(owner) && record.status == wanted) {
         return Hold::Done;
+    }
+    // The condition holds on this very record, so that nothing can be made of the answer.
+    if Demand::Hold.is_met_by(record, owner) {
+        return Hold::Unknown;
     }
     // A completed record is another's only after it has expired. A lease or a release has nothing to prove.
     let may_be_forgotten = record.is_none() || now >= kept_until;

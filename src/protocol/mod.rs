@@ -7,7 +7,6 @@
 //! for the record of an operation that runs once. [`rules`] names each rule that the promise hangs on.
 
 pub(crate) mod call;
-#[expect(dead_code, reason = "the runner is yet to come")]
 pub(crate) mod claim;
 pub(crate) mod guard;
 pub(crate) mod log;

@@ -1,0 +1,253 @@
+//! Claiming the record of an operation, and changing it as its owner: what `protocol::claim` says, sent and judged.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+
+use crate::call::{Outgoing, Reply, Request};
+use crate::epoch::EpochMillis;
+use crate::error::{Error, ErrorKind};
+use crate::item::RawItem;
+use crate::op::stamped::number;
+use crate::protocol::claim::{Claim, Hold, Millis, Status, claim_failed, hold_failed};
+use crate::protocol::log::WriteId;
+use crate::record::{
+    COMPLETED, COMPLETED_AT, DATA, EXPIRATION, Entry, ID, IN_PROGRESS, LEASE, OWNER, STATUS, VALIDATION, expiration,
+};
+use crate::retry::{Retry, Why};
+use crate::table::Core;
+
+/// The record of one operation.
+#[derive(Debug, Clone)]
+pub(crate) struct Operation {
+    pub(crate) id: String,
+    /// The fingerprint of what it is asked to do, where that is checked.
+    pub(crate) validation: Option<String>,
+    /// For how long the record is kept.
+    pub(crate) kept: Duration,
+}
+
+/// What came of a claim.
+#[derive(Debug)]
+pub(crate) enum Claimed {
+    /// The operation is the claimant's to run, who owns the record by this id until then.
+    Ours { owner: WriteId, until: Millis },
+    /// It has run.
+    Completed(Box<Entry>),
+    /// Another runs it.
+    Busy,
+}
+
+/// What the owner makes of its record.
+#[derive(Debug, Clone)]
+pub(crate) enum Change {
+    /// Completed, with this answer; without one where it isn't kept.
+    Complete { answer: Option<String>, at: Millis },
+    /// Leased until then.
+    Extend { until: Millis },
+    /// Free for whoever comes next.
+    Release,
+}
+
+/// What the condition of a request came to.
+enum Answer {
+    Met,
+    Failed(Option<RawItem>),
+}
+
+/// A request that found no answer.
+struct Unanswered {
+    error: Error,
+    /// Whether it may have gone through.
+    may_be_applied: bool,
+}
+
+const OPERATION: &str = "once";
+
+/// Claims the record, for as long as the lease lasts.
+pub(crate) async fn claim(core: &Core, operation: &Operation, lease: Duration) -> Result<Claimed, Error> {
+    let (store, of) = (core.store(), |error: Error| error.with_operation(OPERATION, core.name()));
+    let mut retry = store.caller().begin();
+    let mut above = WriteId::NIL;
+    let lease = Millis::try_from(lease.as_millis()).unwrap_or(Millis::MAX);
+    loop {
+        let owner = store.write_id(above).ok_or_else(|| of(Error::new(ErrorKind::Malformed, FUTURE_OWNER)))?;
+        let now = now(core);
+        let until = now.saturating_add(lease);
+        let mut outgoing = outgoing(core, claim_request(core, operation, owner, now, until));
+        let item = match send(core, &mut outgoing, &mut retry).await {
+            Ok((Answer::Met, _)) => return Ok(Claimed::Ours { owner, until }),
+            Ok((Answer::Failed(item), _)) => item,
+            Err(Unanswered { error, .. }) => return Err(retry.report(of(error))),
+        };
+        let entry = item.as_ref().map(Entry::read);
+        let record = entry.as_ref().map(|entry| &entry.record);
+        let now = self::now(core);
+        if let Some(entry) = &entry
+            && entry.record.owner != Some(owner)
+            && entry.record.expires > now
+            && entry.validation.is_some()
+            && operation.validation.is_some()
+            && entry.validation != operation.validation
+        {
+            return Err(retry.report(of(Error::of(ErrorKind::KeyReused))));
+        }
+        match (claim_failed(record, owner, now), entry) {
+            (Claim::Ours, _) => return Ok(Claimed::Ours { owner, until }),
+            (Claim::Completed, Some(entry)) => return Ok(Claimed::Completed(Box::new(entry))),
+            (Claim::Busy { .. }, _) => return Ok(Claimed::Busy),
+            (Claim::Again { above: held }, _) => above = held.unwrap_or(above),
+            (Claim::Unreadable | Claim::Completed, _) => {
+                return Err(retry.report(of(Error::new(ErrorKind::Malformed, UNREADABLE))));
+            }
+        }
+        if retry.step_aside().is_err() {
+            return Err(retry.report(of(Error::of(ErrorKind::Contention))));
+        }
+    }
+}
+
+/// Changes the record, as its owner.
+pub(crate) async fn change(core: &Core, operation: &Operation, owner: WriteId, change: &Change) -> Result<Hold, Error> {
+    let store = core.store();
+    let mut retry = store.caller().begin();
+    let kept = Millis::try_from(operation.kept.as_millis()).unwrap_or(Millis::MAX);
+    let (wanted, kept_until) = match change {
+        Change::Complete { at, .. } => (Status::Completed, at.saturating_add(kept)),
+        Change::Extend { until } => (Status::Running { until: Some(*until) }, Millis::MAX),
+        Change::Release => (Status::Running { until: Some(0) }, Millis::MAX),
+    };
+    let mut outgoing = outgoing(core, change_request(core, operation, owner, change));
+    match send(core, &mut outgoing, &mut retry).await {
+        Ok((Answer::Met, _)) => Ok(Hold::Done),
+        Ok((Answer::Failed(item), was_in_doubt)) => {
+            let record = item.as_ref().map(|item| Entry::read(item).record);
+            Ok(hold_failed(record.as_ref(), owner, wanted, was_in_doubt, (now(core), kept_until)))
+        }
+        Err(Unanswered { may_be_applied: true, .. }) => Ok(Hold::Unknown),
+        Err(Unanswered { error, .. }) => Err(retry.report(error.with_operation(OPERATION, core.name()))),
+    }
+}
+
+/// Sends a request until it is answered; and whether an earlier attempt of it may have gone through.
+async fn send(core: &Core, outgoing: &mut Outgoing, retry: &mut Retry<'_>) -> Result<(Answer, bool), Unanswered> {
+    let mut may_be_applied = false;
+    loop {
+        let (error, again) = match core.store().caller().send(outgoing, retry).await {
+            Reply::Done { .. } => return Ok((Answer::Met, may_be_applied)),
+            Reply::ConditionFailed { item } => return Ok((Answer::Failed(item), may_be_applied)),
+            Reply::NotApplied { error, again } => (error, again),
+            Reply::Unanswered { error } => {
+                may_be_applied = true;
+                (error, Some(Why::Transport))
+            }
+        };
+        let is_over = match again {
+            Some(why) => retry.pause(why).await.is_err(),
+            None => true,
+        };
+        if is_over {
+            return Err(Unanswered { error, may_be_applied });
+        }
+    }
+}
+
+fn outgoing(core: &Core, request: Request) -> Outgoing {
+    Outgoing::new(OPERATION, request, core.store().caller().clock(), core.meters())
+}
+
+pub(crate) fn now(core: &Core) -> Millis {
+    EpochMillis::from(core.store().now()).0
+}
+
+/// [`Demand::Claim`](crate::protocol::claim::Demand::Claim), in DynamoDB's words; a record under another fingerprint is none to claim before it
+/// has expired.
+fn claim_request(core: &Core, operation: &Operation, owner: WriteId, now: Millis, until: Millis) -> Request {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let request = core
+        .store()
+        .client()
+        .put_item()
+        .table_name(core.name())
+        .item(ID, text(&operation.id))
+        .item(STATUS, text(IN_PROGRESS))
+        .item(EXPIRATION, expiration(now, operation.kept))
+        .item(LEASE, number(until))
+        .item(OWNER, owner.attribute())
+        .expression_attribute_names("#id", ID)
+        .expression_attribute_names("#owner", OWNER)
+        .expression_attribute_names("#expiration", EXPIRATION)
+        .expression_attribute_names("#status", STATUS)
+        .expression_attribute_names("#lease", LEASE)
+        .expression_attribute_values(":me", owner.attribute())
+        .expression_attribute_values(":seconds", number(now / 1000))
+        .expression_attribute_values(":now", number(now))
+        .expression_attribute_values(":running", text(IN_PROGRESS))
+        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+    let (request, same) = match &operation.validation {
+        None => (request, ""),
+        Some(validation) => (
+            request
+                .item(VALIDATION, text(validation))
+                .expression_attribute_names("#validation", VALIDATION)
+                .expression_attribute_values(":validation", text(validation)),
+            " AND (attribute_not_exists(#validation) OR #validation = :validation)",
+        ),
+    };
+    let condition = format!(
+        "attribute_not_exists(#id) OR ((attribute_not_exists(#owner) OR #owner < :me) AND \
+         (#expiration <= :seconds OR (#status = :running AND #lease <= :now{same})))"
+    );
+    request.condition_expression(condition).into()
+}
+
+/// The change under [`Demand::Hold`](crate::protocol::claim::Demand::Hold), in DynamoDB's words.
+fn change_request(core: &Core, operation: &Operation, owner: WriteId, change: &Change) -> Request {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let request = core
+        .store()
+        .client()
+        .update_item()
+        .table_name(core.name())
+        .key(ID, text(&operation.id))
+        .condition_expression("#owner = :me AND #status = :running")
+        .expression_attribute_names("#owner", OWNER)
+        .expression_attribute_names("#status", STATUS)
+        .expression_attribute_names("#lease", LEASE)
+        .expression_attribute_values(":me", owner.attribute())
+        .expression_attribute_values(":running", text(IN_PROGRESS))
+        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+    match change {
+        Change::Release => {
+            request.update_expression("SET #lease = :until").expression_attribute_values(":until", number(0)).into()
+        }
+        Change::Extend { until } => request
+            .update_expression("SET #lease = :until")
+            .expression_attribute_values(":until", number(*until))
+            .into(),
+        Change::Complete { answer, at } => {
+            let request = request
+                .expression_attribute_names("#expiration", EXPIRATION)
+                .expression_attribute_names("#at", COMPLETED_AT)
+                .expression_attribute_values(":completed", text(COMPLETED))
+                .expression_attribute_values(":expiration", expiration(*at, operation.kept))
+                .expression_attribute_values(":at", number(*at));
+            let set = "SET #status = :completed, #expiration = :expiration, #at = :at";
+            match answer {
+                Some(answer) => request
+                    .update_expression(format!("{set}, #data = :data REMOVE #lease"))
+                    .expression_attribute_names("#data", DATA)
+                    .expression_attribute_values(":data", text(answer))
+                    .into(),
+                None => request.update_expression(format!("{set} REMOVE #lease")).into(),
+            }
+        }
+    }
+}
+
+const UNREADABLE: &str = "the record is of a later format, or of a program that means something else by it; give the operation another key, \
+                          or remove the record";
+const FUTURE_OWNER: &str = "the record's owner is an id from the far future, and none can follow it; remove the record";
+
+#[cfg(test)]
+mod tests;

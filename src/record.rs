@@ -1,0 +1,101 @@
+//! The record of an operation as it is stored, under the attribute names of Powertools for AWS Lambda.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::{Deserialize, Serialize};
+
+use crate::epoch::EpochMillis;
+use crate::item::{Item, RawItem, Schema};
+use crate::maintained::Expiry;
+use crate::op::stamped::number;
+use crate::protocol::claim::{Millis, Record, Status};
+use crate::protocol::log::WriteId;
+
+pub(crate) const ID: &str = "id";
+pub(crate) const STATUS: &str = "status";
+/// When the record goes, in seconds: the table's TTL attribute.
+pub(crate) const EXPIRATION: &str = "expiration";
+/// When the lease ends, in milliseconds.
+pub(crate) const LEASE: &str = "in_progress_expiration";
+/// The answer, as JSON.
+pub(crate) const DATA: &str = "data";
+/// The payload's fingerprint.
+pub(crate) const VALIDATION: &str = "validation";
+/// Who owns it: ours alone, as is the next one.
+pub(crate) const OWNER: &str = "owner";
+/// In milliseconds.
+pub(crate) const COMPLETED_AT: &str = "completed_at";
+
+pub(crate) const IN_PROGRESS: &str = "INPROGRESS";
+pub(crate) const COMPLETED: &str = "COMPLETED";
+
+/// What a table of records holds, as far as its making goes.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Row {
+    id: String,
+}
+
+impl Item for Row {
+    type Key = String;
+    // The TTL attribute is what counts; each record has a time of its own.
+    const SCHEMA: Schema = Schema::new(ID).expires_after(Expiry::new(EXPIRATION, Duration::from_secs(1)));
+}
+
+/// A record that was read.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) record: Record,
+    pub(crate) validation: Option<String>,
+    /// `None` where it wasn't kept.
+    pub(crate) answer: Option<String>,
+    pub(crate) completed_at: Option<EpochMillis>,
+}
+
+impl Entry {
+    /// Reads a record, whoever wrote it.
+    pub(crate) fn read(item: &RawItem) -> Self {
+        let text = |name| match item.get(name) {
+            Some(AttributeValue::S(text)) => Some(text.clone()),
+            _ => None,
+        };
+        let status = match item.get(STATUS) {
+            Some(AttributeValue::S(status)) if status == IN_PROGRESS => match whole(item, LEASE) {
+                Some(Ok(until)) => Status::Running { until: Some(until) },
+                None => Status::Running { until: None },
+                Some(Err(())) => Status::Unreadable,
+            },
+            Some(AttributeValue::S(status)) if status == COMPLETED => Status::Completed,
+            _ => Status::Unreadable,
+        };
+        let (owner, is_owned_otherwise) = match item.get(OWNER) {
+            None => (None, false),
+            Some(AttributeValue::B(id)) => match id.as_ref().try_into().map(u128::from_be_bytes) {
+                Ok(id) => (Some(WriteId(id)), false),
+                Err(_) => (None, true),
+            },
+            Some(_) => (None, true),
+        };
+        let expires = match whole(item, EXPIRATION) {
+            Some(Ok(seconds)) => seconds.saturating_mul(1000),
+            // What doesn't say when it goes, or not so that it can be read, stays.
+            None | Some(Err(())) => Millis::MAX,
+        };
+        let record = Record { owner, status: if is_owned_otherwise { Status::Unreadable } else { status }, expires };
+        let completed_at = whole(item, COMPLETED_AT).and_then(Result::ok).map(EpochMillis);
+        Self { record, validation: text(VALIDATION), answer: text(DATA), completed_at }
+    }
+}
+
+/// A whole number, where there is the attribute.
+fn whole(item: &RawItem, name: &str) -> Option<Result<u64, ()>> {
+    item.get(name).map(|value| match value {
+        AttributeValue::N(number) => number.parse().map_err(|_| ()),
+        _ => Err(()),
+    })
+}
+
+/// The seconds at which a record goes that is kept for so long.
+pub(crate) fn expiration(now: Millis, kept: Duration) -> AttributeValue {
+    number((now / 1000).saturating_add(kept.as_secs().max(1)))
+}
