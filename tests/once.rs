@@ -125,8 +125,11 @@ async fn crash(once: Once) {
     }
 }
 
+/// What a run is told: whether it lost its lease, if it ended well.
+type Told = Result<Ran<bool>, OnceError<String>>;
+
 /// A run that goes on until it is told to end.
-fn spawn(once: Once) -> (oneshot::Receiver<()>, oneshot::Sender<()>, JoinHandle<Result<Ran<bool>, OnceError<String>>>) {
+fn spawn(once: Once) -> (oneshot::Receiver<()>, oneshot::Sender<()>, JoinHandle<Told>) {
     let (begins, begun) = oneshot::channel();
     let (end, ends) = oneshot::channel();
     let run = tokio::spawn(once.run(async |context: Context| {
