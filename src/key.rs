@@ -9,7 +9,7 @@ use crate::item::{Item, RawItem};
 
 mod identity;
 
-pub(crate) use self::identity::Identity;
+pub(crate) use self::identity::{Identity, is_same};
 
 /// The types of key attributes that DynamoDB has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -49,9 +49,11 @@
 //!
 //! # Layers
 //!
-//! Each module imports from lower ones only. From the bottom: `error`, `value`, `key`, `template`, `index`, `item`, `item_key`,
-//! `partition`, `expr`, `protocol`, `stamp`, `format`, `versioned` (no async, no network); `retry`; `call` (the only place that sends)
-//! and `lanes`; `settle` (the one loop that takes a write to its outcome); `written` and `op`, a file for each verb; `table` and `store`.
+//! From the bottom, and no module imports from a higher layer, but that `error` brings items along and verbs name their [`Table`]:
+//! `error`, `value`, `epoch`, `template`, `key`, `index`, `item`, `item_key`, `partition`, `expr`, `maintained`, `tombstone`, `protocol`,
+//! `stamp`, `fingerprint`, `format`, `versioned`, `token`, `start_token` (no async, no network); `retry` and `meter`; `flight`, `call` (the only
+//! place that sends) and `lanes`; `settle` (the one loop that takes a write to its outcome); `written`, `pending`, `projection` and `op`, a
+//! file for each verb, with `op::pages` and `op::items` under queries and scans; `table` and `store`.
 //!
 //! # Features
 //!

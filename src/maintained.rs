@@ -5,12 +5,9 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::epoch::{EpochMillis, EpochSeconds};
-use crate::error::Error;
 use crate::expr::{Changes, RawPath};
-use crate::item::{Item, RawItem, Schema};
-use crate::op::stamped::number;
-use crate::table::Core;
-use crate::versioned::Versioned;
+use crate::item::{RawItem, Schema};
+use crate::key::KeyAttribute as _;
 
 /// How items of a type expire; see [`Schema::expires_after`], and `#[item(expires_after(days = 30))]` of the derive.
 ///
@@ -160,6 +157,13 @@ impl Expiry {
     pub const fn after(&self) -> Duration {
         self.after
     }
+
+    /// Whether a stored item has expired.
+    pub(crate) fn has_passed(&self, item: &RawItem, EpochSeconds(now): EpochSeconds) -> bool {
+        let Some(AttributeValue::N(at)) = item.get(self.ttl) else { return false };
+        // Another program may have written it in any form that a number has.
+        at.parse::<f64>().is_ok_and(|at| at <= now as f64)
+    }
 }
 
 impl Schema {
@@ -293,30 +297,13 @@ impl Times {
     fn expires(&self) -> Option<(&'static str, AttributeValue)> {
         let expiry = self.maintained.expiry?;
         let EpochSeconds(now) = self.call.into();
-        Some((expiry.ttl, number(now.saturating_add(expiry.after.as_secs()))))
+        Some((expiry.ttl, EpochSeconds(now.saturating_add(expiry.after.as_secs())).to_attribute()))
     }
 
     fn in_unit(&self, unit: Unit) -> AttributeValue {
-        number(match unit {
-            Unit::Seconds => EpochSeconds::from(self.call).0,
-            Unit::Millis => self.call.0,
-        })
-    }
-}
-
-/// Reading what may have expired.
-impl Core {
-    /// The item that a read has found: `None` where it has expired, or is a tombstone.
-    pub(crate) fn found<T: Item>(&self, item: RawItem) -> Result<Option<Versioned<T>>, Error> {
-        if self.is_expired(&item) { Ok(None) } else { self.format().decode(item) }
-    }
-
-    /// Whether a stored item of a type that expires has done so.
-    pub(crate) fn is_expired(&self, item: &RawItem) -> bool {
-        let Some(expiry) = self.schema().expiry() else { return false };
-        let Some(AttributeValue::N(at)) = item.get(expiry.ttl) else { return false };
-        // Another program may have written it in any form that a number has.
-        let EpochSeconds(now) = self.store().now().into();
-        at.parse::<f64>().is_ok_and(|at| at <= now as f64)
+        match unit {
+            Unit::Seconds => EpochSeconds::from(self.call).to_attribute(),
+            Unit::Millis => self.call.to_attribute(),
+        }
     }
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::fingerprint::Fingerprint;
 use crate::item::RawItem;
+use crate::key;
 use crate::token::{self, KeyValue};
 
 /// Where a query or a scan goes on, in a form that can be stored and sent: `Display`, `FromStr`, serde. It is what a web page's "next"
@@ -63,8 +64,8 @@ impl StartToken {
         }
         let key: RawItem = key.iter().map(|(name, value)| (name.clone(), value.attribute())).collect();
         let has_names = key.len() == names.len() && names.iter().all(|name| key.contains_key(*name));
-        // What the fingerprint says already, of a token that wasn't made up.
-        let is_within = partition.is_none_or(|(name, value)| key.get(*name) == Some(value));
+        // What the fingerprint says already, of a token that wasn't made up. The service writes numbers its own way.
+        let is_within = partition.is_none_or(|(name, value)| key::is_same(key.get(*name), Some(value)));
         if !has_names || !is_within {
             return Err(Error::invalid("the start token names a key that the query can't come upon"));
         }
@@ -143,6 +144,15 @@ mod tests {
             let error = token().key(QUERY, names, partition.as_ref()).expect_err("is refused");
             assert!(error.to_string().contains("can't come upon"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_token_names_the_partition_however_its_number_is_written() {
+        let number = |number: &str| AttributeValue::N(number.to_owned());
+        let token = StartToken::after(QUERY, [("price", &number("7.5"))].into_iter()).expect("is a key");
+        assert!(token.key(QUERY, &["price"], Some(&("price", number("7.50")))).is_ok());
+        assert!(token.key(QUERY, &["price"], Some(&("price", number("75")))).is_err());
+        assert!(token.key(QUERY, &["price"], Some(&("price", text("7.5")))).is_err());
     }
 
     #[test]

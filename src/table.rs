@@ -28,7 +28,7 @@ use crate::op::update::Update;
 use crate::op::upsert::Upsert;
 use crate::partition::IntoPartition;
 use crate::store::Store;
-use crate::versioned::Changed;
+use crate::versioned::{Changed, Versioned};
 
 mod create;
 
@@ -218,6 +218,16 @@ impl Core {
     pub(crate) fn key_of(&self, item: &RawItem) -> RawItem {
         let names = self.schema.key_names();
         names.filter_map(|name| item.get(name).map(|value| (name.to_owned(), value.clone()))).collect()
+    }
+
+    /// The item that a read has found: `None` where it has expired, or is a tombstone.
+    pub(crate) fn found<T: Item>(&self, item: RawItem) -> Result<Option<Versioned<T>>, Error> {
+        if self.is_expired(&item) { Ok(None) } else { self.format.decode(item) }
+    }
+
+    /// Whether a stored item of a type that expires has done so.
+    pub(crate) fn is_expired(&self, item: &RawItem) -> bool {
+        self.schema.expiry().is_some_and(|expiry| expiry.has_passed(item, self.store.now().into()))
     }
 
     /// A number for the item with this key, the same in all calls on it within this process. Should two items ever share

@@ -24,6 +24,11 @@ impl Identity {
     }
 }
 
+/// Whether two values of a key attribute are one.
+pub(crate) fn is_same(one: Option<&AttributeValue>, other: Option<&AttributeValue>) -> bool {
+    Part::of(one) == Part::of(other)
+}
+
 impl Part {
     fn of(value: Option<&AttributeValue>) -> Self {
         match value {
