@@ -49,8 +49,8 @@
 //! # Layers
 //!
 //! Each module imports from lower ones only. From the bottom: `error`, `value`, `key`, `item`, `expr`, `protocol`, `stamp`,
-//! `format`, `versioned` (no async, no network); `retry`; `call` (the only place that sends) and `lanes`; `settle` (the one loop
-//! that takes a write to its outcome); `written` and `op`, a file for each verb; `table` and `store`.
+//! `format`, `versioned` (no async, no network); `retry`; `call` (the only place that sends) and `lanes`; `drive` (the one loop)
+//! and `settle` (a write on its way through it to its outcome); `written` and `op`, a file for each verb; `table` and `store`.
 //!
 //! # Features
 //!
@@ -59,6 +59,7 @@
 #[cfg(test)]
 mod arbitrary;
 mod call;
+mod drive;
 mod error;
 mod expr;
 mod fingerprint;
@@ -85,6 +86,7 @@ mod template;
 pub mod testing;
 mod tombstone;
 mod trace;
+mod transact;
 mod user_agent;
 mod value;
 mod versioned;
@@ -97,11 +99,13 @@ pub use expr::{AttributeType, Condition, Contains, Delta, Elements, IntoValue, O
 pub use item::{Attribute, Item, Schema};
 pub use key::{IntoKey, Key, KeyAttribute, KeyType};
 pub use meter::{Consumed, Meter};
+pub use op::check::Check;
 pub use op::delete::Delete;
 pub use op::get::{Consistency, Get};
 pub use op::insert::Insert;
 pub use op::modify::{Decision, Modify};
 pub use op::save::Save;
+pub use op::transact::{Part, Transact, Transacted};
 pub use op::update::Update;
 pub use op::upsert::Upsert;
 pub use partition::{IntoPartition, Partition, SortKey};

@@ -21,6 +21,7 @@ use crate::format::Format;
 use crate::item::{Item, RawItem, Schema};
 use crate::key::IntoKey;
 use crate::meter::{Meter, Meters};
+use crate::op::check::Check;
 use crate::op::delete::Delete;
 use crate::op::get::Get;
 use crate::op::insert::Insert;
@@ -142,6 +143,12 @@ impl<T: Item> Table<T> {
     #[doc(alias = "remove")]
     pub fn delete(&self, key: impl IntoKey<T::Key>) -> Delete<T> {
         Delete::new(self.clone(), key.into_key())
+    }
+
+    /// Requires something of the item with this key in a transaction, without writing it. See [`Check`].
+    #[doc(alias = "condition_check")]
+    pub fn check(&self, key: impl IntoKey<T::Key>) -> Check<T> {
+        Check::new(self.clone(), key.into_key())
     }
 
     /// Creates the table with on-demand billing where it doesn't exist, and waits until it is active. Where deletes leave

@@ -1,10 +1,13 @@
 //! The verbs, one file each.
 
+pub(crate) mod check;
 pub(crate) mod delete;
 pub(crate) mod get;
 pub(crate) mod insert;
 pub(crate) mod modify;
+pub(crate) mod prepared;
 pub(crate) mod save;
 pub(crate) mod stamped;
+pub(crate) mod transact;
 pub(crate) mod update;
 pub(crate) mod upsert;

@@ -12,6 +12,5 @@ pub(crate) mod claim;
 pub(crate) mod guard;
 pub(crate) mod log;
 pub(crate) mod rules;
-#[expect(dead_code, reason = "nothing sends it yet")]
 pub(crate) mod transaction;
 pub(crate) mod verdict;
