@@ -17,6 +17,7 @@ use crate::protocol::guard::{Expect, Guard};
 use crate::protocol::log::{KeyStamp, Version, WriteId};
 use crate::protocol::verdict::Refusal;
 use crate::retry::{Spent, Why};
+use crate::store::Store;
 use crate::table::Core;
 use crate::trace;
 use crate::versioned::Etag;
@@ -425,15 +426,23 @@ pub(crate) async fn read(
     table.check_names().map_err(|error| error.with_operation(operation, table.name()))?;
     let span = trace::operation(operation, table.name());
     let outgoing = Outgoing::new(operation, request, table.store().caller().clock(), table.meters());
-    read_until_answered(table, operation, outgoing).instrument(span).await
+    let read = read_until_answered(table.store(), outgoing).instrument(span).await;
+    read.map_err(|error| error.with_operation(operation, table.name()))
 }
 
-async fn read_until_answered(
-    table: &Core,
+/// Runs a read of several tables.
+pub(crate) async fn read_of(
+    store: &Store,
     operation: &'static str,
-    mut outgoing: Outgoing,
-) -> Result<(Output, Spent), Error> {
-    let caller = table.store().caller();
+    request: impl Into<Request>,
+) -> Result<Output, Error> {
+    let outgoing = Outgoing::new(operation, request, store.caller().clock(), store.meters());
+    let (output, _) = read_until_answered(store, outgoing).instrument(trace::operation(operation, "")).await?;
+    Ok(output)
+}
+
+async fn read_until_answered(store: &Store, mut outgoing: Outgoing) -> Result<(Output, Spent), Error> {
+    let caller = store.caller();
     let mut retry = caller.begin();
     loop {
         let (error, again) = match caller.send(&mut outgoing, &mut retry).await {
@@ -447,7 +456,7 @@ async fn read_until_answered(
             None => true,
         };
         if over {
-            return Err(retry.report(error.with_operation(operation, table.name())));
+            return Err(retry.report(error));
         }
     }
 }

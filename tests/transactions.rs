@@ -277,9 +277,8 @@ async fn transaction_in_progress_is_waited_out() {
 
 #[tokio::test(start_paused = true)]
 async fn transaction_in_progress_for_too_long_is_unknown() {
-    let peer = (0..7).fold(Scripted::new(), |peer, _| {
-        peer.then(Operation::TransactWriteItems, Reply::transaction_in_progress())
-    });
+    let peer = (0..7)
+        .fold(Scripted::new(), |peer, _| peer.then(Operation::TransactWriteItems, Reply::transaction_in_progress()));
     let (store, accounts) = of(&peer);
     let unknown = pay(&store, &accounts).send().await.expect_err("nothing answers");
     assert!(unknown.is_outcome_unknown(), "{unknown}");
@@ -348,5 +347,34 @@ async fn invalid_part_rejects_the_whole() {
     let (store, accounts) = of(&peer);
     let rejected = pay(&store, &accounts).send().await.expect_err("it is rejected");
     assert_eq!((rejected.kind(), rejected.code()), (ErrorKind::Rejected, Some("ValidationError")));
+    peer.finish();
+}
+
+#[tokio::test]
+async fn items_of_several_tables_are_read_at_one_moment() {
+    let world = World::new().await;
+    world.orders.insert(&order("a", 5)).send().await.expect("is inserted");
+    world.orders.insert(&order("b", 5)).send().await.expect("is inserted");
+    world.orders.delete("b").send().await.expect("is deleted");
+    let (accounts, orders) = (&world.accounts, &world.orders);
+    let read = world.store.transact_get().get(accounts, "ann").get(orders, "a").get(orders, "b").get(accounts, "eve");
+    let found = read.send().await.expect("is read");
+    assert_eq!(found.item(accounts, 0).expect("decodes").expect("is there").balance, 100);
+    assert_eq!(found.item(orders, 1).expect("decodes").expect("is there").cents, 5);
+    assert!(found.item(orders, 2).expect("is a tombstone").is_none());
+    assert!(found.item(accounts, 3).expect("is absent").is_none());
+    assert!(found.item(orders, 0).expect_err("is an account").is_invalid());
+    assert!(found.item(accounts, 9).expect_err("was not asked for").is_invalid());
+}
+
+#[tokio::test(start_paused = true)]
+async fn read_that_writes_are_in_the_way_of_is_repeated() {
+    let peer = Scripted::new()
+        .then(Operation::TransactGetItems, cancelled(json!([{ "Code": "TransactionConflict" }])))
+        .then(Operation::TransactGetItems, Reply::broken_connection())
+        .then(Operation::TransactGetItems, Reply::ok(json!({ "Responses": [{ "Item": stored("ann", 7) }] })));
+    let (store, accounts) = of(&peer);
+    let found = store.transact_get().get(&accounts, "ann").send().await.expect("is read");
+    assert_eq!(found.item(&accounts, 0).expect("decodes").expect("is there").balance, 7);
     peer.finish();
 }

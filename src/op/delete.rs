@@ -104,6 +104,7 @@ impl<T: Item> Delete<T> {
         self.at
     }
 
+    #[expect(clippy::type_complexity, reason = "a closure has no shorter name")]
     pub(crate) fn prepare(
         self,
     ) -> Result<Prepared<impl FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error> + Send + use<T>>, Error> {

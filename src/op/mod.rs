@@ -9,5 +9,6 @@ pub(crate) mod prepared;
 pub(crate) mod save;
 pub(crate) mod stamped;
 pub(crate) mod transact;
+pub(crate) mod transact_get;
 pub(crate) mod update;
 pub(crate) mod upsert;

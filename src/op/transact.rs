@@ -35,7 +35,8 @@ use crate::written::Outcome;
 ///
 /// What the first part that refuses answers by itself; [`Error::part`] is its position, [`Error::refusals`] are all parts that
 /// refuse, and [`Error::current_of`] is an item as it stands. [`Contention`](crate::ErrorKind::Contention) where other transactions kept
-/// being in the way; [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown) where it can't be told whether it was applied;
+/// being in the way; [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown) where it can't be told whether it was applied
+/// (there is no [`pending`](Error::pending) of it);
 /// [`Invalid`](crate::ErrorKind::Invalid), with nothing sent, for no part, more than 100, two on one item, more than 4 MB, a part of another
 /// store, and a [`keyed`](Insert::keyed) insert or a resumed call; and what else ended the retries.
 ///
@@ -97,6 +98,7 @@ pub(crate) mod sealed {
     #[allow(missing_debug_implementations, unnameable_types, reason = "part of no API")]
     pub struct Sole(pub(in crate::op::transact) Action);
 
+    #[allow(unnameable_types, reason = "so that nobody else implements it")]
     pub trait Sealed {
         #[doc(hidden)]
         fn into_action(self) -> Result<Sole, Error>;

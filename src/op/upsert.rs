@@ -107,6 +107,7 @@ impl<T: Item> Upsert<T> {
         self.token.is_some()
     }
 
+    #[expect(clippy::type_complexity, reason = "a closure has no shorter name")]
     pub(crate) fn prepare(
         self,
     ) -> Result<Prepared<impl FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error> + Send + use<T>>, Error> {

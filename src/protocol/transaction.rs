@@ -68,6 +68,7 @@ impl Transaction {
     }
 
     /// Takes up a transaction whose outcome was unknown, with the attempts that were its last and no others.
+    #[allow(dead_code, reason = "so far by the model only")]
     pub(crate) fn finish(mut self, last: &[Option<Attempt>]) -> Self {
         (self.frozen, self.suspicious, self.fenced) = (true, true, None);
         self.refusals.clear();
@@ -80,12 +81,14 @@ impl Transaction {
     }
 
     /// Sees to it that a transaction whose outcome was unknown can't apply any more, if it hasn't.
+    #[allow(dead_code, reason = "so far by the model only")]
     pub(crate) fn abort(mut self, last: &[Option<Attempt>]) -> (Self, Step) {
         self = self.finish(last);
         let step = self.end(Outcome::NotApplied, None, &[]);
         (self, step)
     }
 
+    #[allow(dead_code, reason = "the model looks at them")]
     pub(crate) fn parts(&self) -> &[Part] {
         &self.parts
     }
