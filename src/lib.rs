@@ -105,7 +105,7 @@ pub use op::get::{Consistency, Get};
 pub use op::insert::Insert;
 pub use op::modify::{Decision, Modify};
 pub use op::save::Save;
-pub use op::transact::{Part, Transact, Transacted};
+pub use op::transact::{Part, PendingTransaction, Transact, Transacted};
 pub use op::transact_get::{Found, TransactGet};
 pub use op::update::Update;
 pub use op::upsert::Upsert;

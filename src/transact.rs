@@ -1,11 +1,12 @@
 //! A transaction on its way through the loop, from its first attempt to a proved outcome.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem, Update};
 use tracing::Instrument as _;
 
-use crate::call::{Outgoing, Reply, Request};
+use crate::call::{Frozen, Outgoing, Reply, Request};
 use crate::drive::{Course, Driven};
 use crate::error::{Error, ErrorKind, Limit, Reason};
 use crate::item::RawItem;
@@ -27,7 +28,8 @@ pub(crate) const MOST_ACTIONS: usize = 100;
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 
 /// Renders a part for an attempt (none where the part is a check), given the item that last stood in its way.
-pub(crate) type Render = Box<dyn FnMut(Option<&Attempt>, Option<&RawItem>) -> Result<TransactWriteItem, Error> + Send>;
+pub(crate) type Render =
+    Box<dyn FnMut(Option<&Attempt>, Option<&RawItem>) -> Result<TransactWriteItem, Error> + Send + Sync>;
 
 /// What one part asks of the loop.
 pub(crate) struct Action {
@@ -105,7 +107,78 @@ pub(crate) async fn settle(store: &Store, actions: Vec<Action>) -> Result<Settle
     run.conclude(course, outcome)
 }
 
+/// A transaction whose outcome is unknown, as it was left.
+pub(crate) struct Suspended {
+    store: Store,
+    actions: Vec<Action>,
+    transaction: Transaction,
+    /// The last attempts that were its own, and what they sent.
+    last: (Vec<Option<Attempt>>, Frozen),
+    id: WriteId,
+    pub(crate) until: SystemTime,
+}
+
+impl Suspended {
+    /// Sends the last request again, and no other.
+    pub(crate) async fn finish(&self) -> Result<Settled, Error> {
+        let (attempts, frozen) = &self.last;
+        let outgoing = Outgoing::thaw(OPERATION, frozen, self.store.meters()).write_id(self.id.uuid());
+        let mut run = self.run(self.transaction.clone().finish(attempts))?;
+        run.own = Some((attempts.clone(), outgoing));
+        let mut course = Course::new(&self.store, self.store.caller().begin());
+        let outcome = course.drive(&mut run, Step::Send).instrument(self.span()).await;
+        run.conclude(course, outcome)
+    }
+
+    /// Sees to it that the transaction can't apply any more; whether it had been applied.
+    pub(crate) async fn abort(&self) -> Result<bool, Error> {
+        let (attempts, frozen) = &self.last;
+        let (transaction, step) = self.transaction.clone().abort(attempts);
+        let mut run = self.run(transaction)?;
+        run.own = Some((attempts.clone(), Outgoing::thaw(OPERATION, frozen, self.store.meters())));
+        let mut course = Course::new(&self.store, self.store.caller().begin());
+        match course.drive(&mut run, step).instrument(self.span()).await {
+            Outcome::Applied | Outcome::Replayed => Ok(true),
+            Outcome::NotApplied => Ok(false),
+            Outcome::Refused(_) | Outcome::Unknown => run.conclude(course, Outcome::Unknown).map(|_| true),
+        }
+    }
+
+    fn run(&self, transaction: Transaction) -> Result<Run<'_>, Error> {
+        if self.store.now() > self.until {
+            let error =
+                Error::invalid("it is too late to take this transaction up: what is stored may have forgotten it");
+            return Err(error.with_operation(OPERATION, self.actions[0].table.name()));
+        }
+        Ok(Run {
+            store: &self.store,
+            items: vec![None; self.actions.len()],
+            leases: Vec::new(),
+            actions: self.actions.iter().map(Action::suspended).collect(),
+            transaction,
+            id: self.id,
+            rendered: 0,
+            own: None,
+            fence: None,
+        })
+    }
+
+    fn span(&self) -> tracing::Span {
+        trace::operation(OPERATION, self.actions[0].table.name())
+    }
+}
+
 impl Action {
+    /// The same, which is rendered no more.
+    fn suspended(&self) -> Self {
+        Self {
+            table: Arc::clone(&self.table),
+            key: self.key.clone(),
+            render: Box::new(|_, _| Err(Error::invalid("a suspended transaction sends its last request only"))),
+            ..*self
+        }
+    }
+
     fn part(&self, lease: Option<&Lease>, id: WriteId) -> transaction::Part {
         let lane = lease.map_or(0, Lease::lane);
         let call = || Call::new(self.expect, None, lane, self.conditional, id);
@@ -262,7 +335,22 @@ impl Run<'_> {
         };
         let table = error.part().unwrap_or_default();
         let error = error.with_operation(OPERATION, self.actions[table].table.name());
-        Err(course.retry.report(error.with_write_id(self.id.uuid())))
+        let error = course.retry.report(error.with_write_id(self.id.uuid()));
+        let last = self.own.and_then(|(attempts, outgoing)| Some((attempts, outgoing.freeze()?)));
+        Err(match last.filter(|_| outcome == Outcome::Unknown) {
+            Some(last) => {
+                let kept = self.actions.iter().map(|action| action.table.schema().pending_for()).min();
+                error.with_suspended(Arc::new(Suspended {
+                    until: self.store.now() + kept.unwrap_or_default(),
+                    store: self.store.clone(),
+                    actions: self.actions.iter().map(Action::suspended).collect(),
+                    transaction: self.transaction,
+                    last,
+                    id: self.id,
+                }))
+            }
+            None => error,
+        })
     }
 
     fn settled(&self, replayed: bool) -> Settled {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use dynamo_once::testing::{Arrival, Embedded, Fault, Faults, Operation, Reply, Scripted};
-use dynamo_once::{ErrorKind, Item, Outcome, RetryPolicy, Store, Table, Transact, Versioned};
+use dynamo_once::{Aborted, ErrorKind, Item, Outcome, RetryPolicy, Store, Table, Transact, Versioned};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -377,4 +377,32 @@ async fn read_that_writes_are_in_the_way_of_is_repeated() {
     let found = store.transact_get().get(&accounts, "ann").send().await.expect("is read");
     assert_eq!(found.item(&accounts, 0).expect("decodes").expect("is there").balance, 7);
     peer.finish();
+}
+
+#[tokio::test]
+async fn unknown_transaction_is_finished_or_aborted_later() {
+    for (fault, applied) in [(Fault::lost_reply(), true), (Fault::lost_request(), false)] {
+        let world = World::new().await;
+        let unknown = async || {
+            for _ in 0..8 {
+                world.transaction_meets(Fault::lost_request());
+            }
+            world.pay(30).send().await.expect_err("nothing answers")
+        };
+        world.transaction_meets(fault);
+        let error = unknown().await;
+        assert!(error.is_outcome_unknown() && error.pending().is_none(), "{error}");
+        let pending = error.pending_transaction().expect("can be asked about");
+        world.faults.stop();
+        let expected = if applied { Aborted::Applied } else { Aborted::Prevented };
+        assert_eq!(pending.abort().await.expect("is fenced"), expected);
+        let finished = pending.finish().await;
+        if applied {
+            assert!(finished.expect("is applied").outcome() != Outcome::Unchanged);
+            assert_eq!(world.balances().await, [70, 130]);
+        } else {
+            assert_eq!(finished.expect_err("was aborted").kind(), ErrorKind::Contention);
+            assert_eq!(world.balances().await, [100, 100]);
+        }
+    }
 }

@@ -107,7 +107,8 @@ impl<T: Item> Delete<T> {
     #[expect(clippy::type_complexity, reason = "a closure has no shorter name")]
     pub(crate) fn prepare(
         self,
-    ) -> Result<Prepared<impl FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error> + Send + use<T>>, Error> {
+    ) -> Result<Prepared<impl FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error> + Send + Sync + use<T>>, Error>
+    {
         const OPERATION: &str = "delete";
         let core = Arc::clone(self.table.core());
         let key = key_attributes::<T>(&self.key).map_err(|error| error.with_operation(OPERATION, core.name()))?;

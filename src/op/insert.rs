@@ -143,7 +143,8 @@ impl<T: Item> Insert<T> {
     #[expect(clippy::type_complexity, reason = "a closure has no shorter name")]
     pub(crate) fn prepare(
         self,
-    ) -> Result<Prepared<impl FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error> + Send + use<T>>, Error> {
+    ) -> Result<Prepared<impl FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error> + Send + Sync + use<T>>, Error>
+    {
         const OPERATION: &str = "insert";
         let core = Arc::clone(self.table.core());
         let item = self.item.map_err(|error| error.with_operation(OPERATION, core.name()))?;

@@ -131,8 +131,10 @@ impl<T: Item> Save<T> {
     #[expect(clippy::type_complexity, reason = "a closure has no shorter name")]
     pub(crate) fn prepare(
         self,
-    ) -> Result<Option<Prepared<impl FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error> + Send + use<T>>>, Error>
-    {
+    ) -> Result<
+        Option<Prepared<impl FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error> + Send + Sync + use<T>>>,
+        Error,
+    > {
         let core = Arc::clone(self.table.core());
         let of = |error: Error| {
             let error = error.with_operation(self.operation, core.name());

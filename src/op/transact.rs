@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::error::Error;
 use crate::item::Item;
@@ -12,9 +14,10 @@ use crate::op::prepared::Prepared;
 use crate::op::save::Save;
 use crate::op::update::Update;
 use crate::op::upsert::Upsert;
+use crate::pending::Aborted;
 use crate::protocol::guard::Expect;
 use crate::store::Store;
-use crate::transact::{self, Action, Leaves, MOST_ACTIONS, OPERATION, Settled};
+use crate::transact::{self, Action, Leaves, MOST_ACTIONS, OPERATION, Settled, Suspended};
 use crate::versioned::Etag;
 use crate::written::Outcome;
 
@@ -36,7 +39,7 @@ use crate::written::Outcome;
 /// What the first part that refuses answers by itself; [`Error::part`] is its position, [`Error::refusals`] are all parts that
 /// refuse, and [`Error::current_of`] is an item as it stands. [`Contention`](crate::ErrorKind::Contention) where other transactions kept
 /// being in the way; [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown) where it can't be told whether it was applied
-/// (there is no [`pending`](Error::pending) of it);
+/// ([`Error::pending_transaction`]);
 /// [`Invalid`](crate::ErrorKind::Invalid), with nothing sent, for no part, more than 100, two on one item, more than 4 MB, a part of another
 /// store, and a [`keyed`](Insert::keyed) insert or a resumed call; and what else ended the retries.
 ///
@@ -163,12 +166,16 @@ impl Transact {
                 return Err(action.of(index, error));
             }
         }
-        let Settled { replayed, made } = transact::settle(&self.store, self.actions).await?;
-        Ok(Transacted { outcome: if replayed { Outcome::Replayed } else { Outcome::Applied }, made })
+        transact::settle(&self.store, self.actions).await.map(Transacted::new)
     }
 }
 
 impl Transacted {
+    fn new(settled: Settled) -> Self {
+        let Settled { replayed, made } = settled;
+        Self { outcome: if replayed { Outcome::Replayed } else { Outcome::Applied }, made }
+    }
+
     /// How the transaction came to be in the tables.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
@@ -195,11 +202,64 @@ impl Transacted {
     }
 }
 
+/// A transaction whose outcome is unknown: [`Error::pending_transaction`].
+///
+/// It is as it was left: its last request may be in the tables, may still arrive, or never will. It can be asked about by this process, for as
+/// long as the tables remember: a day, or half as long as the item types keep their tombstones.
+#[derive(Clone)]
+pub struct PendingTransaction {
+    suspended: Arc<Suspended>,
+}
+
+impl PendingTransaction {
+    /// Until when it can be taken up.
+    #[must_use]
+    pub fn expires(&self) -> SystemTime {
+        self.suspended.until
+    }
+
+    /// Sends the last request again, and settles what has become of it. Nothing else is sent but a fence.
+    ///
+    /// # Errors
+    ///
+    /// What [`Transact`] answers; [`Contention`](crate::ErrorKind::Contention) where an item has changed so that the request can't apply any
+    /// more; [`Invalid`](crate::ErrorKind::Invalid) where it is too late.
+    pub async fn finish(&self) -> Result<Transacted, Error> {
+        self.suspended.finish().await.map(Transacted::new)
+    }
+
+    /// Sees to it that the transaction has no effect, unless it has one already: by a fence on one of its items, which leaves no tombstone.
+    ///
+    /// # Errors
+    ///
+    /// [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown), again pending, where that item isn't there;
+    /// [`Invalid`](crate::ErrorKind::Invalid) where it is too late; and what else ended the retries.
+    pub async fn abort(&self) -> Result<Aborted, Error> {
+        Ok(if self.suspended.abort().await? { Aborted::Applied } else { Aborted::Prevented })
+    }
+}
+
+impl Error {
+    /// The transaction, where its outcome is unknown, to be finished or aborted later.
+    #[must_use]
+    pub fn pending_transaction(&self) -> Option<PendingTransaction> {
+        let suspended = Arc::clone(self.suspended()?).downcast().ok()?;
+        Some(PendingTransaction { suspended })
+    }
+}
+
+impl fmt::Debug for PendingTransaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PendingTransaction").field("expires", &self.expires()).finish_non_exhaustive()
+    }
+}
+
 /// A verb's write as an action.
 fn action<R>(prepared: Prepared<R>, leaves: Leaves, at: Option<Etag>) -> Action
 where
     R: FnMut(&crate::protocol::call::Attempt, Option<&crate::item::RawItem>) -> Result<crate::call::Request, Error>
         + Send
+        + Sync
         + 'static,
 {
     let Prepared { table, operation, key, expect, keyed: _, conditional, mut request } = prepared;

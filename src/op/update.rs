@@ -212,7 +212,8 @@ impl<T: Item> Update<T> {
     #[expect(clippy::type_complexity, reason = "a closure has no shorter name")]
     pub(crate) fn prepare(
         self,
-    ) -> Result<Prepared<impl FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error> + Send + use<T>>, Error> {
+    ) -> Result<Prepared<impl FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error> + Send + Sync + use<T>>, Error>
+    {
         const OPERATION: &str = "update";
         let core = Arc::clone(self.table.core());
         let of = |error: Error| error.with_operation(OPERATION, core.name());

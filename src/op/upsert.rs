@@ -110,7 +110,8 @@ impl<T: Item> Upsert<T> {
     #[expect(clippy::type_complexity, reason = "a closure has no shorter name")]
     pub(crate) fn prepare(
         self,
-    ) -> Result<Prepared<impl FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error> + Send + use<T>>, Error> {
+    ) -> Result<Prepared<impl FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error> + Send + Sync + use<T>>, Error>
+    {
         let operation = if self.newer.is_some() { "upsert_newer" } else { "upsert" };
         let core = Arc::clone(self.table.core());
         let of = |error: Error| error.with_operation(operation, core.name());

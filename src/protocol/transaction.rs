@@ -68,7 +68,6 @@ impl Transaction {
     }
 
     /// Takes up a transaction whose outcome was unknown, with the attempts that were its last and no others.
-    #[allow(dead_code, reason = "so far by the model only")]
     pub(crate) fn finish(mut self, last: &[Option<Attempt>]) -> Self {
         (self.frozen, self.suspicious, self.fenced) = (true, true, None);
         self.refusals.clear();
@@ -81,7 +80,6 @@ impl Transaction {
     }
 
     /// Sees to it that a transaction whose outcome was unknown can't apply any more, if it hasn't.
-    #[allow(dead_code, reason = "so far by the model only")]
     pub(crate) fn abort(mut self, last: &[Option<Attempt>]) -> (Self, Step) {
         self = self.finish(last);
         let step = self.end(Outcome::NotApplied, None, &[]);
