@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use dynamo_once::testing::{Arrival, Embedded, Fault, Faults, Operation, Reply, Scripted};
 use dynamo_once::{Aborted, ErrorKind, Item, Outcome, RetryPolicy, Store, Table, Transact, Versioned};
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,8 @@ struct Order {
 struct World {
     store: Store,
     faults: Faults,
+    /// Another program's.
+    client: aws_sdk_dynamodb::Client,
     accounts: Table<Account>,
     orders: Table<Order>,
 }
@@ -51,7 +54,7 @@ impl World {
         for id in ["ann", "bob"] {
             accounts.insert(&account(id, 100)).send().await.expect("is inserted");
         }
-        Self { store, faults, accounts, orders }
+        Self { store, faults, client: engine.client(), accounts, orders }
     }
 
     fn pay(&self, amount: i64) -> Transact {
@@ -133,8 +136,10 @@ async fn late_attempt_applies_nothing_after_a_refusal() {
     world.transaction_meets(Fault::late(Arrival::OnCommand));
     let refused = world.pay(101).send().await.expect_err("ann has too little");
     assert!(refused.is_condition_failed(), "{refused}");
-    let f = Account::FIELDS;
-    world.accounts.update("ann").add(f.balance, 1000).send().await.expect("is applied");
+    // Another program makes ann rich, and leaves her log as it was.
+    let update = world.client.update_item().table_name("accounts").key("id", AttributeValue::S("ann".to_owned()));
+    let update = update.update_expression("SET balance = :rich");
+    update.expression_attribute_values(":rich", AttributeValue::N("1100".to_owned())).send().await.expect("is rich");
     world.faults.deliver_late().await;
     assert_eq!(world.balances().await, [1100, 100]);
 }
@@ -176,6 +181,21 @@ async fn tombstones_come_to_life_and_absent_items_are_buried() {
     assert_eq!(world.orders.get("a").send().await.expect("is read").expect("is there").cents, 9);
     assert!(world.orders.get("b").send().await.expect("is read").is_none());
     world.store.transact().with(world.orders.delete("b")).send().await.expect("is buried once more");
+}
+
+#[tokio::test]
+async fn items_of_other_programs_are_adopted_together() {
+    let world = World::new().await;
+    for id in ["ann", "bob"] {
+        let put = world.client.put_item().table_name("accounts").item("id", AttributeValue::S(id.to_owned()));
+        put.item("balance", AttributeValue::N("100".to_owned())).send().await.expect("is put");
+    }
+    world.pay(30).send().await.expect("is applied");
+    assert_eq!(world.faults.received(Operation::TransactWriteItems), 2, "one shows what stands, the other adopts it");
+    assert_eq!(world.balances().await, [70, 130]);
+    world.transaction_meets(Fault::lost_reply());
+    world.pay(30).send().await.expect("is applied or replayed");
+    assert_eq!(world.balances().await, [40, 160]);
 }
 
 #[tokio::test]
