@@ -7,6 +7,7 @@
 
 mod behaviours;
 mod tombstones;
+mod transactions;
 mod world;
 
 macro_rules! on_every_network {
@@ -59,4 +60,6 @@ on_every_network! {
     tombstones::a_foreign_item_is_deleted_into_a_tombstone
     tombstones::an_update_or_insert_counts_each_call_once
     tombstones::deletes_and_inserts_take_turns_without_a_loss
+    transactions::a_payment_is_made_whole_and_once
+    transactions::a_transaction_refused_by_one_part_does_nothing
 }
