@@ -43,6 +43,11 @@ pub(crate) enum Reply {
     Done { output: Output },
     /// Not applied, since the condition failed for the item as it stands; `None` where there is none.
     ConditionFailed { item: Option<RawItem> },
+    /// A transaction that was not applied, since these parts' conditions failed for their items as they stand. Of the other parts it says
+    /// nothing.
+    Cancelled { failed: Vec<(usize, Option<RawItem>)> },
+    /// An earlier attempt of the transaction is under way. Sending the same again is the way to find out, after a pause.
+    InProgress { error: Error },
     /// Certainly not applied: not sent, or refused before execution. `again` is the pause to make before sending it again, if
     /// that can help.
     NotApplied { error: Error, again: Option<Why> },
@@ -138,7 +143,7 @@ impl Caller {
             Some(reply) => reply,
             None => cut_off(flight.progress()),
         };
-        if matches!(reply, Reply::Done { .. } | Reply::ConditionFailed { .. }) {
+        if matches!(reply, Reply::Done { .. } | Reply::ConditionFailed { .. } | Reply::Cancelled { .. }) {
             retry.answered();
         }
         if let Some(units) = reply.units() {
@@ -229,6 +234,8 @@ impl fmt::Display for Reply {
         match self {
             Self::Done { .. } => f.write_str("done"),
             Self::ConditionFailed { .. } => f.write_str("condition failed"),
+            Self::Cancelled { failed } => write!(f, "conditions failed: {}", failed.len()),
+            Self::InProgress { error } => write!(f, "in progress: {error}"),
             Self::NotApplied { error, .. } => write!(f, "not applied: {error}"),
             Self::Unanswered { error } => write!(f, "unanswered: {error}"),
         }

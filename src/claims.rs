@@ -136,8 +136,9 @@ async fn send(core: &Core, outgoing: &mut Outgoing, retry: &mut Retry<'_>) -> Re
         let (error, again) = match core.store().caller().send(outgoing, retry).await {
             Reply::Done { .. } => return Ok((Answer::Met, may_be_applied)),
             Reply::ConditionFailed { item } => return Ok((Answer::Failed(item), may_be_applied)),
+            Reply::Cancelled { .. } => (Error::of(ErrorKind::Service), None),
             Reply::NotApplied { error, again } => (error, again),
-            Reply::Unanswered { error } => {
+            Reply::Unanswered { error } | Reply::InProgress { error } => {
                 may_be_applied = true;
                 (error, Some(Why::Transport))
             }

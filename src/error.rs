@@ -100,6 +100,13 @@ pub enum Limit {
     Conflicts,
 }
 
+/// Why a part of a transaction refuses, and its item as it stands.
+pub(crate) struct Reason {
+    pub(crate) part: usize,
+    pub(crate) kind: ErrorKind,
+    pub(crate) item: Option<(RawItem, Format)>,
+}
+
 struct Inner {
     kind: ErrorKind,
     message: Option<Cow<'static, str>>,
@@ -111,6 +118,10 @@ struct Inner {
     limit: Option<Limit>,
     write_id: Option<Uuid>,
     current: Option<(RawItem, Format)>,
+    /// The part of a transaction that it is about.
+    part: Option<usize>,
+    /// Why the parts of a transaction refuse.
+    reasons: Vec<Reason>,
     /// The write whose outcome is unknown, for `pending`.
     suspended: Option<Arc<dyn Any + Send + Sync>>,
     source: Option<BoxError>,
@@ -182,6 +193,33 @@ impl Error {
     /// version or log can't be read.
     pub fn current<T: Item>(&self) -> Result<Option<Versioned<T>>, Error> {
         match &self.inner.current {
+            Some((item, format)) => format.decode(item.clone()),
+            None => Ok(None),
+        }
+    }
+
+    /// The part of a [`Transact`](crate::Transact) that this is about, by its position: of those that refuse, the first.
+    #[must_use]
+    pub fn part(&self) -> Option<usize> {
+        self.inner.part
+    }
+
+    /// The parts of a transaction that refuse, by their positions, and why. A part that isn't among them may refuse as well: the service
+    /// need not look at all of them.
+    pub fn refusals(&self) -> impl Iterator<Item = (usize, ErrorKind)> {
+        self.inner.reasons.iter().map(|reason| (reason.part, reason.kind))
+    }
+
+    /// The item of a part of a transaction that refuses, as it stands now, at no extra read; `None` where there is none, or only a
+    /// tombstone, and of parts that don't refuse.
+    ///
+    /// # Errors
+    ///
+    /// [`Decode`](ErrorKind::Decode) where the item is not of this type, and [`Malformed`](ErrorKind::Malformed) where its
+    /// version or log can't be read.
+    pub fn current_of<T: Item>(&self, part: usize) -> Result<Option<Versioned<T>>, Error> {
+        let reason = self.inner.reasons.iter().find(|reason| reason.part == part);
+        match reason.and_then(|reason| reason.item.as_ref()) {
             Some((item, format)) => format.decode(item.clone()),
             None => Ok(None),
         }
@@ -301,6 +339,8 @@ impl Error {
                 limit: None,
                 write_id: None,
                 current: None,
+                part: None,
+                reasons: Vec::new(),
                 suspended: None,
                 source: None,
             }),
@@ -353,6 +393,16 @@ impl Error {
 
     pub(crate) fn suspended(&self) -> Option<&Arc<dyn Any + Send + Sync>> {
         self.inner.suspended.as_ref()
+    }
+
+    pub(crate) fn with_part(mut self, part: usize) -> Self {
+        self.inner.part = Some(part);
+        self
+    }
+
+    pub(crate) fn with_reasons(mut self, reasons: Vec<Reason>) -> Self {
+        self.inner.reasons = reasons;
+        self
     }
 
     pub(crate) fn with_current(mut self, item: RawItem, format: Format) -> Self {

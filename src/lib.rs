@@ -51,9 +51,10 @@
 //!
 //! From the bottom, and no module imports from a higher layer, but that `error` brings items along and verbs name their [`Table`]:
 //! `error`, `value`, `epoch`, `template`, `key`, `index`, `item`, `item_key`, `partition`, `expr`, `maintained`, `tombstone`, `protocol`,
-//! `stamp`, `fingerprint`, `format`, `versioned`, `token`, `start_token` (no async, no network); `retry` and `meter`; `flight`, `call` (the only
-//! place that sends) and `lanes`; `settle` (the one loop that takes a write to its outcome); `written`, `pending`, `projection` and `op`, a
-//! file for each verb, with `op::pages` and `op::items` under queries and scans; `table` and `store`.
+//! `record`, `stamp`, `fingerprint`, `format`, `versioned`, `token`, `start_token` (no async, no network); `retry` and `meter`; `flight`, `call`
+//! (the only place that sends) and `lanes`; `drive` (the one loop), `settle` and `transact` (a write and a transaction on their way through it
+//! to their outcome) and `claims`; `written`, `pending`, `projection` and `op`, a file for each verb, with `op::pages` and `op::items` under
+//! queries and scans; `table` and `store`; `once`.
 //!
 //! # Features
 //!
@@ -63,6 +64,7 @@
 mod arbitrary;
 mod call;
 mod claims;
+mod drive;
 mod epoch;
 mod error;
 mod expr;
@@ -98,6 +100,7 @@ pub mod testing;
 mod token;
 mod tombstone;
 mod trace;
+mod transact;
 mod user_agent;
 mod value;
 mod versioned;
@@ -115,6 +118,7 @@ pub use key::{IntoKey, Key, KeyAttribute, KeyType};
 pub use maintained::{Expiry, HoldsTime};
 pub use meter::{Consumed, Meter};
 pub use once::{Context, Once, OnceError, Ran, Records};
+pub use op::check::Check;
 pub use op::delete::Delete;
 pub use op::get::{Consistency, Get};
 pub use op::get_many::GetMany;
@@ -125,6 +129,8 @@ pub use op::modify::{Decision, Modify};
 pub use op::query::Query;
 pub use op::save::Save;
 pub use op::scan::Scan;
+pub use op::transact::{Part, PendingTransaction, Transact, Transacted};
+pub use op::transact_get::{Found, TransactGet};
 pub use op::update::Update;
 pub use op::upsert::Upsert;
 pub use partition::{IntoPartition, Leading, Partition, SortKey};

@@ -1,4 +1,4 @@
-//! The one loop that takes a write from its first attempt to a proved outcome.
+//! A write on its way through the loop, from its first attempt to a proved outcome.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use tracing::Instrument as _;
 
 use crate::call::{Frozen, Outgoing, Output, Reply, Request};
+use crate::drive::{Course, Driven};
 use crate::epoch::EpochMillis;
 use crate::error::{Error, ErrorKind, Limit};
 use crate::fingerprint::Fingerprint;
@@ -17,6 +18,7 @@ use crate::protocol::guard::{Expect, Guard};
 use crate::protocol::log::{KeyStamp, Version, WriteId};
 use crate::protocol::verdict::Refusal;
 use crate::retry::{Retry, Spent, Why};
+use crate::store::Store;
 use crate::table::Core;
 use crate::trace;
 use crate::versioned::Etag;
@@ -83,11 +85,12 @@ impl Write<'_> {
         };
         let (operation, table) = (self.operation, self.table.name());
         let call = Call::new(self.expect, self.keyed, lease.lane(), self.conditional, id);
-        let run = Run::new(self, call, retry, request).on(lease);
-        run.settle(Step::Send).instrument(trace::operation(operation, table)).await
+        let course = Course::new(store, retry);
+        let run = Run::new(self, call, request).on(lease);
+        run.settle(course, Step::Send).instrument(trace::operation(operation, table)).await
     }
 
-    fn no_later_id(attribute: &str) -> Error {
+    pub(crate) fn no_later_id(attribute: &str) -> Error {
         let message = format!(
             "the stored attribute `{attribute}` holds a write id from the far future, and none can follow it; remove the \
              attributes of the log"
@@ -171,12 +174,13 @@ impl Suspended {
         self.check_time()?;
         let (call, step) = self.call.clone().abort(&self.last, self.table.schema().tombstones_left().is_some());
         let span = trace::operation(self.operation, self.table.name());
-        let (outcome, run) = self.run(call).drive(step).instrument(span).await;
+        let (mut course, mut run) = (self.course(), self.run(call));
+        let outcome = course.drive(&mut run, step).instrument(span).await;
         match outcome {
             Outcome::Applied | Outcome::Replayed => Ok(true),
             Outcome::NotApplied => Ok(false),
             Outcome::Refused(_) | Outcome::Unknown => {
-                run.conclude(Outcome::Unknown).map(|_| true).map_err(|error| self.again(error))
+                run.conclude(course, Outcome::Unknown).map(|_| true).map_err(|error| self.again(error))
             }
         }
     }
@@ -185,7 +189,8 @@ impl Suspended {
         self.check_time()?;
         let mut run = self.run(self.call.clone().finish(&self.last));
         run.own = Some((self.last, outgoing.write_id(self.last.id.uuid())));
-        let settled = run.settle(Step::Send).instrument(trace::operation(self.operation, self.table.name())).await;
+        let settled =
+            run.settle(self.course(), Step::Send).instrument(trace::operation(self.operation, self.table.name())).await;
         settled.map_err(|error| self.again(error))
     }
 
@@ -202,7 +207,12 @@ impl Suspended {
         };
         let request =
             |_: &Attempt, _: Option<&RawItem>| Err(Error::invalid("a suspended write sends its last request only"));
-        Run::new(write, call, self.table.store().caller().begin(), request)
+        Run::new(write, call, request)
+    }
+
+    fn course(&self) -> Course<'_> {
+        let store = self.table.store();
+        Course::new(store, store.caller().begin())
     }
 
     fn check_time(&self) -> Result<(), Error> {
@@ -239,7 +249,6 @@ struct Run<'t, R> {
     call: Call,
     /// `None` of a call that is taken up: it keeps to the lane that it had.
     lease: Option<Lease>,
-    retry: Retry<'t>,
     request: R,
     /// The attempt of the write's own that was rendered last, so that the same attempt goes out as the same bytes.
     own: Option<(Attempt, Outgoing)>,
@@ -249,16 +258,12 @@ struct Run<'t, R> {
     fence: Option<(Attempt, Outgoing)>,
     /// The item that came with the last reply.
     item: Option<RawItem>,
-    /// What the last attempt that wasn't answered by the table came to.
-    failure: Option<Error>,
-    /// What ended the call, where that wasn't an answer of the table. A fence after it may meet other failures.
-    ended_by: Option<Error>,
 }
 
 impl<'t, R: FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error>> Run<'t, R> {
-    fn new(write: Write<'t>, call: Call, retry: Retry<'t>, request: R) -> Self {
+    fn new(write: Write<'t>, call: Call, request: R) -> Self {
         let (lease, own, sent, fence, item) = (None, None, None, None, None);
-        Self { write, call, lease, retry, request, own, sent, fence, item, failure: None, ended_by: None }
+        Self { write, call, lease, request, own, sent, fence, item }
     }
 
     fn on(mut self, lease: Lease) -> Self {
@@ -266,110 +271,12 @@ impl<'t, R: FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error>> Run<'t,
         self
     }
 
-    async fn settle(self, step: Step) -> Result<Settled, Error> {
-        let (outcome, run) = self.drive(step).await;
-        run.conclude(outcome)
+    async fn settle(mut self, mut course: Course<'_>, step: Step) -> Result<Settled, Error> {
+        let outcome = course.drive(&mut self, step).await;
+        self.conclude(course, outcome)
     }
 
-    async fn drive(mut self, mut step: Step) -> (Outcome, Self) {
-        loop {
-            step = match step {
-                Step::Send => self.attempt().await,
-                Step::Renew { above } => match self.write.table.store().write_id(above) {
-                    Some(id) => {
-                        self.call.renew(id);
-                        self.attempt().await
-                    }
-                    None => {
-                        let stamp = &self.write.table.format().stamp;
-                        let head = &stamp.lanes[usize::from(self.call.lane)].head;
-                        let on_lane = self.item.as_ref().is_some_and(|item| item.get(head) == Some(&above.attribute()));
-                        self.failure = Some(Write::no_later_id(if on_lane { head } else { &stamp.birth }));
-                        self.call.give_up()
-                    }
-                },
-                Step::Settled(outcome) => return (outcome, self),
-            };
-        }
-    }
-
-    /// Sends one attempt and takes in its reply.
-    async fn attempt(&mut self) -> Step {
-        let attempt = self.call.attempt();
-        let (store, write) = (self.write.table.store(), &self.write);
-        let is_fencing = self.call.is_fencing();
-        let slot = if is_fencing { &mut self.fence } else { &mut self.own };
-        if slot.as_ref().is_none_or(|(rendered, _)| *rendered != attempt) {
-            let rendered = match attempt.guard {
-                Guard::Fence { .. } => stamped::fence(write.table, &write.key, &attempt),
-                Guard::Bury => stamped::bury(write.table, &write.key, &attempt),
-                _ => (self.request)(&attempt, self.item.as_ref()),
-            };
-            match rendered {
-                Ok(request) => {
-                    let outgoing =
-                        Outgoing::new(write.operation, request, store.caller().clock(), write.table.meters());
-                    if let Some((earlier, outgoing)) = slot
-                        && !is_fencing
-                        && let Some(frozen) = outgoing.freeze()
-                    {
-                        self.sent = Some((*earlier, frozen));
-                    }
-                    *slot = Some((attempt, outgoing.write_id(attempt.id.uuid())));
-                }
-                Err(error) => return self.fail(error),
-            }
-        }
-        let Some((_, outgoing)) = slot else { return self.call.give_up() };
-        if let Some(lease) = &mut self.lease {
-            lease.in_doubt(store.now());
-        }
-        self.item = None;
-        match store.caller().send(outgoing, &mut self.retry).await {
-            Reply::Done { output } => {
-                self.item = output.into_item();
-                let before = self.item.as_ref().map(|item| write.table.format().read(item));
-                self.call.applied(before.as_ref())
-            }
-            Reply::ConditionFailed { item } => {
-                self.item = item;
-                let seen = self.item.as_ref().map(|item| write.table.format().read(item));
-                let was_fencing = self.call.is_fencing();
-                let step = self.call.condition_failed(seen.as_ref());
-                let first_fence = self.call.is_fencing() && !was_fencing;
-                if matches!(step, Step::Settled(_)) || first_fence {
-                    return step;
-                }
-                match self.retry.step_aside() {
-                    Ok(()) => step,
-                    Err(_) => self.fail(Error::of(ErrorKind::Contention)),
-                }
-            }
-            Reply::NotApplied { error, again } => match again {
-                Some(why) if self.retry.pause(why).await.is_ok() => {
-                    self.failure = Some(error);
-                    Step::Send
-                }
-                _ => self.fail(error),
-            },
-            Reply::Unanswered { error } => {
-                self.failure = Some(error);
-                self.call.unanswered();
-                match self.retry.pause(Why::Transport).await {
-                    Ok(()) => Step::Send,
-                    Err(_) => self.call.give_up(),
-                }
-            }
-        }
-    }
-
-    fn fail(&mut self, error: Error) -> Step {
-        let slot = if self.call.is_fencing() { &mut self.failure } else { &mut self.ended_by };
-        *slot = Some(error);
-        self.call.fail()
-    }
-
-    fn conclude(mut self, outcome: Outcome) -> Result<Settled, Error> {
+    fn conclude(mut self, course: Course<'_>, outcome: Outcome) -> Result<Settled, Error> {
         tracing::debug!({ trace::VERDICT } = ?outcome, { trace::WRITE_ID } = %self.call.id.uuid(), "settled");
         if let Some(lease) = &mut self.lease
             && outcome != Outcome::Unknown
@@ -393,8 +300,8 @@ impl<'t, R: FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error>> Run<'t,
             Outcome::Refused(refusal) => Some(refusal.kind()),
         };
         let failure = match kind {
-            None => self.ended_by.or(self.failure),
-            Some(_) => self.failure.or(self.ended_by),
+            None => course.ended_by.or(course.failure),
+            Some(_) => course.failure.or(course.ended_by),
         };
         let error = match (kind, failure) {
             (None, Some(failure)) => failure,
@@ -412,7 +319,7 @@ impl<'t, R: FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error>> Run<'t,
         };
         let error =
             error.with_operation(self.write.operation, self.write.table.name()).with_write_id(self.call.id.uuid());
-        let mut error = self.retry.report(error);
+        let mut error = course.retry.report(error);
         if outcome == Outcome::Unknown
             && let Some((last, frozen)) =
                 self.own.and_then(|(last, outgoing)| Some((last, outgoing.freeze()?))).or(self.sent)
@@ -433,6 +340,87 @@ impl<'t, R: FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error>> Run<'t,
             Some(item) => error.with_current(item, format.clone()),
             None => error,
         })
+    }
+}
+
+impl<R: FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error>> Driven for Run<'_, R> {
+    fn outgoing(&mut self) -> Result<&mut Outgoing, Error> {
+        let attempt = self.call.attempt();
+        let (store, write) = (self.write.table.store(), &self.write);
+        let is_fencing = self.call.is_fencing();
+        let slot = if is_fencing { &mut self.fence } else { &mut self.own };
+        if slot.as_ref().is_none_or(|(rendered, _)| *rendered != attempt) {
+            let request = match attempt.guard {
+                Guard::Fence { .. } => stamped::fence(write.table, &write.key, &attempt),
+                Guard::Bury => stamped::bury(write.table, &write.key, &attempt),
+                _ => (self.request)(&attempt, self.item.as_ref()),
+            }?;
+            let outgoing = Outgoing::new(write.operation, request, store.caller().clock(), write.table.meters());
+            if let Some((earlier, outgoing)) = slot
+                && !is_fencing
+                && let Some(frozen) = outgoing.freeze()
+            {
+                self.sent = Some((*earlier, frozen));
+            }
+            *slot = Some((attempt, outgoing.write_id(attempt.id.uuid())));
+        }
+        if let Some(lease) = &mut self.lease {
+            lease.in_doubt(store.now());
+        }
+        self.item = None;
+        match slot {
+            Some((_, outgoing)) => Ok(outgoing),
+            None => unreachable!("it has just been rendered"),
+        }
+    }
+
+    fn answered(&mut self, answer: Reply) -> Step {
+        let format = self.write.table.format();
+        match answer {
+            Reply::ConditionFailed { item } => {
+                self.item = item;
+                let seen = self.item.as_ref().map(|item| format.read(item));
+                self.call.condition_failed(seen.as_ref())
+            }
+            Reply::Done { output } => {
+                self.item = output.into_item();
+                let before = self.item.as_ref().map(|item| format.read(item));
+                self.call.applied(before.as_ref())
+            }
+            Reply::Cancelled { .. }
+            | Reply::NotApplied { .. }
+            | Reply::Unanswered { .. }
+            | Reply::InProgress { .. } => {
+                unreachable!("a single write has no parts, and this is no answer of the table")
+            }
+        }
+    }
+
+    fn is_fencing(&self) -> bool {
+        self.call.is_fencing()
+    }
+
+    fn unanswered(&mut self) {
+        self.call.unanswered();
+    }
+
+    fn fail(&mut self) -> Step {
+        self.call.fail()
+    }
+
+    fn give_up(&mut self) -> Step {
+        self.call.give_up()
+    }
+
+    fn renew(&mut self, id: WriteId) {
+        self.call.renew(id);
+    }
+
+    fn no_later_id(&self, above: WriteId) -> Error {
+        let stamp = &self.write.table.format().stamp;
+        let head = &stamp.lanes[usize::from(self.call.lane)].head;
+        let on_lane = self.item.as_ref().is_some_and(|item| item.get(head) == Some(&above.attribute()));
+        Write::no_later_id(if on_lane { head } else { &stamp.birth })
     }
 }
 
@@ -457,34 +445,41 @@ pub(crate) async fn read_on(
     table.check_names().map_err(|error| error.with_operation(operation, table.name()))?;
     let span = trace::operation(operation, table.name());
     let outgoing = Outgoing::new(operation, request, table.store().caller().clock(), table.meters());
-    read_until_answered(table, operation, outgoing, retry).instrument(span).await
+    let read = read_until_answered(table.store(), outgoing, retry).instrument(span).await;
+    read.map_err(|error| error.with_operation(operation, table.name()))
 }
 
-async fn read_until_answered(
-    table: &Core,
+/// Runs a read of several tables.
+pub(crate) async fn read_of(
+    store: &Store,
     operation: &'static str,
-    mut outgoing: Outgoing,
-    retry: &mut Retry<'_>,
+    request: impl Into<Request>,
 ) -> Result<Output, Error> {
+    let outgoing = Outgoing::new(operation, request, store.caller().clock(), store.meters());
+    let mut retry = store.caller().begin();
+    read_until_answered(store, outgoing, &mut retry).instrument(trace::operation(operation, "")).await
+}
+
+async fn read_until_answered(store: &Store, mut outgoing: Outgoing, retry: &mut Retry<'_>) -> Result<Output, Error> {
     loop {
-        let (error, again) = match table.store().caller().send(&mut outgoing, retry).await {
+        let (error, again) = match store.caller().send(&mut outgoing, retry).await {
             Reply::Done { output } => return Ok(output),
-            Reply::ConditionFailed { .. } => (Error::of(ErrorKind::Service), None),
+            Reply::ConditionFailed { .. } | Reply::Cancelled { .. } => (Error::of(ErrorKind::Service), None),
             Reply::NotApplied { error, again } => (error, again),
-            Reply::Unanswered { error } => (error, Some(Why::Transport)),
+            Reply::Unanswered { error } | Reply::InProgress { error } => (error, Some(Why::Transport)),
         };
         let over = match again {
             Some(why) => retry.pause(why).await.is_err(),
             None => true,
         };
         if over {
-            return Err(retry.report(error.with_operation(operation, table.name())));
+            return Err(retry.report(error));
         }
     }
 }
 
 impl Refusal {
-    fn kind(self) -> ErrorKind {
+    pub(crate) fn kind(self) -> ErrorKind {
         match self {
             Self::AlreadyExists => ErrorKind::AlreadyExists,
             Self::NotFound | Self::Gone => ErrorKind::NotFound,

@@ -126,6 +126,11 @@ impl Store {
         Table::new(self.clone(), name.into(), T::SCHEMA, format)
     }
 
+    /// Whether the other is a clone of this one.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
     /// A client on the configuration as it was given, the SDK's retries included.
     pub(crate) fn sdk(&self) -> Client {
         Client::from_conf(self.shared.config.clone())

@@ -15,6 +15,7 @@ use crate::format::Format;
 use crate::item::{Item, RawItem, Schema};
 use crate::key::IntoKey;
 use crate::meter::{Meter, Meters};
+use crate::op::check::Check;
 use crate::op::delete::Delete;
 use crate::op::get::Get;
 use crate::op::get_many::GetMany;
@@ -173,6 +174,12 @@ impl<T: Item> Table<T> {
     #[doc(alias = "remove")]
     pub fn delete(&self, key: impl IntoKey<T::Key>) -> Delete<T> {
         Delete::new(self.clone(), key.into_key())
+    }
+
+    /// Requires something of the item with this key in a transaction, without writing it. See [`Check`].
+    #[doc(alias = "condition_check")]
+    pub fn check(&self, key: impl IntoKey<T::Key>) -> Check<T> {
+        Check::new(self.clone(), key.into_key())
     }
 
     pub(crate) fn core(&self) -> &Arc<Core> {

@@ -13,6 +13,10 @@ use aws_sdk_dynamodb::operation::query::QueryOutput;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::scan::ScanOutput;
 use aws_sdk_dynamodb::operation::scan::builders::ScanFluentBuilder;
+use aws_sdk_dynamodb::operation::transact_get_items::TransactGetItemsOutput;
+use aws_sdk_dynamodb::operation::transact_get_items::builders::TransactGetItemsFluentBuilder;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsOutput;
+use aws_sdk_dynamodb::operation::transact_write_items::builders::TransactWriteItemsFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemOutput;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{ConsumedCapacity, ReturnConsumedCapacity};
@@ -39,6 +43,8 @@ pub(crate) enum Answer {
     Page(Page),
     /// Of a batch of reads.
     Batch { items: Vec<RawItem>, unprocessed: Vec<RawItem> },
+    /// Of the reads of a transaction, in their order.
+    Items(Vec<Option<RawItem>>),
 }
 
 /// A page of a query or a scan.
@@ -57,14 +63,21 @@ impl Output {
     pub(crate) fn into_item(self) -> Option<RawItem> {
         match self.answer {
             Answer::Item(item) => item,
-            Answer::Page(_) | Answer::Batch { .. } => None,
+            Answer::Page(_) | Answer::Batch { .. } | Answer::Items(_) => None,
+        }
+    }
+
+    pub(crate) fn into_items(self) -> Vec<Option<RawItem>> {
+        match self.answer {
+            Answer::Items(items) => items,
+            Answer::Item(_) | Answer::Page(_) | Answer::Batch { .. } => Vec::new(),
         }
     }
 
     pub(crate) fn into_page(self) -> Page {
         match self.answer {
             Answer::Page(page) => page,
-            Answer::Item(_) | Answer::Batch { .. } => Page::default(),
+            Answer::Item(_) | Answer::Batch { .. } | Answer::Items(_) => Page::default(),
         }
     }
 }
@@ -136,6 +149,8 @@ requests! {
     Query(QueryFluentBuilder);
     Scan(ScanFluentBuilder);
     Batch(BatchGetItemFluentBuilder);
+    Transact(TransactWriteItemsFluentBuilder);
+    TransactGet(TransactGetItemsFluentBuilder);
 }
 
 impl Request {
@@ -148,6 +163,8 @@ impl Request {
             Self::Query(request) => (Kind::Query, request.get_table_name()),
             Self::Scan(request) => (Kind::Scan, request.get_table_name()),
             Self::Batch(_) => (Kind::Batch, &None),
+            Self::Transact(_) => (Kind::Transact, &None),
+            Self::TransactGet(_) => (Kind::TransactGet, &None),
         };
         (kind, table.clone())
     }
@@ -164,6 +181,8 @@ impl Kind {
             Self::Query => client.query().set_table_name(table).into(),
             Self::Scan => client.scan().set_table_name(table).into(),
             Self::Batch => client.batch_get_item().into(),
+            Self::Transact => client.transact_write_items().into(),
+            Self::TransactGet => client.transact_get_items().into(),
         }
     }
 }
@@ -235,5 +254,31 @@ impl Taken for BatchGetItemOutput {
         let items = self.responses.unwrap_or_default().into_values().flatten().collect();
         let unprocessed = self.unprocessed_keys.unwrap_or_default().into_values().flat_map(|left| left.keys).collect();
         Answer::Batch { items, unprocessed }
+    }
+}
+
+impl Taken for TransactWriteItemsOutput {
+    const IS_READ: bool = false;
+
+    fn capacity(&self) -> Option<f64> {
+        let tables = self.consumed_capacity.as_ref()?;
+        Some(tables.iter().filter_map(ConsumedCapacity::capacity_units).sum())
+    }
+
+    fn answer(self) -> Answer {
+        Answer::default()
+    }
+}
+
+impl Taken for TransactGetItemsOutput {
+    const IS_READ: bool = true;
+
+    fn capacity(&self) -> Option<f64> {
+        let tables = self.consumed_capacity.as_ref()?;
+        Some(tables.iter().filter_map(ConsumedCapacity::capacity_units).sum())
+    }
+
+    fn answer(self) -> Answer {
+        Answer::Items(self.responses.unwrap_or_default().into_iter().map(|response| response.item).collect())
     }
 }

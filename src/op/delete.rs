@@ -1,16 +1,19 @@
 //! Deleting an item.
 
 use std::fmt;
+use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 
+use crate::call::Request;
 use crate::error::Error;
 use crate::expr::Rendering;
-use crate::item::Item;
+use crate::item::{Item, RawItem};
 use crate::key::key_attributes;
+use crate::op::prepared::Prepared;
 use crate::op::stamped;
+use crate::protocol::call::Attempt;
 use crate::protocol::guard::Expect;
-use crate::settle::Write;
 use crate::table::Table;
 use crate::tombstone::burial;
 use crate::versioned::Etag;
@@ -90,28 +93,40 @@ impl<T: Item> Delete<T> {
     ///
     /// See [`Delete`].
     pub async fn send(self) -> Result<Written<T>, Error> {
+        let at = self.at;
+        let mut prepared = self.prepare()?;
+        let (write, request) = prepared.write(None);
+        let settled = write.settle(request).await.map_err(|error| error.at(at))?;
+        Ok(Written::deleted(settled))
+    }
+
+    pub(crate) fn etag(&self) -> Option<Etag> {
+        self.at
+    }
+
+    #[expect(clippy::type_complexity, reason = "a closure has no shorter name")]
+    pub(crate) fn prepare(
+        self,
+    ) -> Result<Prepared<impl FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error> + Send + Sync + use<T>>, Error>
+    {
         const OPERATION: &str = "delete";
-        let core = self.table.core();
+        let core = Arc::clone(self.table.core());
         let key = key_attributes::<T>(&self.key).map_err(|error| error.with_operation(OPERATION, core.name()))?;
         let (tombstones, now) = (core.schema().tombstones_left(), core.store().now());
         let burial = tombstones.map(|left| burial(core.schema(), &left, &core.format().stamp, now));
-        let write = Write {
-            table: core,
-            operation: OPERATION,
-            key: key.clone(),
-            expect: self.at.map_or(if tombstones.is_some() { Expect::Buried } else { Expect::Gone }, Etag::expect),
-            keyed: None,
-            conditional: false,
-            began: now.into(),
-            earlier: None,
-        };
-        let settled = write
-            .settle(|attempt, _| {
+        let expect = self.at.map_or(if tombstones.is_some() { Expect::Buried } else { Expect::Gone }, Etag::expect);
+        Ok(Prepared::new(
+            self.table.core(),
+            OPERATION,
+            key.clone(),
+            expect,
+            now.into(),
+            move |attempt: &Attempt, _: Option<&RawItem>| {
                 if let Some(burial) = &burial {
-                    return stamped::update(core, &key, attempt, burial.clone(), None, ReturnValue::None);
+                    return stamped::update(&core, &key, attempt, burial.clone(), None, ReturnValue::None);
                 }
                 let mut rendering = Rendering::new();
-                let condition = stamped::condition(core, attempt, None, &mut rendering);
+                let condition = stamped::condition(&core, attempt, None, &mut rendering);
                 let (names, values) = rendering.finish(&[&condition])?;
                 let request = core
                     .store()
@@ -124,10 +139,8 @@ impl<T: Item> Delete<T> {
                     .set_expression_attribute_values((!values.is_empty()).then_some(values))
                     .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
                 Ok(request.into())
-            })
-            .await
-            .map_err(|error| error.at(self.at))?;
-        Ok(Written::deleted(settled))
+            },
+        ))
     }
 }
 

@@ -193,7 +193,7 @@ impl Reading<'_> {
         self.sent.fetch_add(retry.spent().attempts - before, Ordering::Relaxed);
         match output.map_err(|error| self.failed(error))?.answer {
             Answer::Batch { items, unprocessed } => Ok((items, unprocessed)),
-            Answer::Item(_) | Answer::Page(_) => Err(self.failed(Error::of(ErrorKind::Service))),
+            Answer::Item(_) | Answer::Page(_) | Answer::Items(_) => Err(self.failed(Error::of(ErrorKind::Service))),
         }
     }
 

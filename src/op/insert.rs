@@ -1,19 +1,22 @@
 //! Inserting an item if its key has none.
 
 use std::fmt;
+use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::ReturnValue;
 
+use crate::call::Request;
 use crate::error::Error;
 use crate::expr::Changes;
 use crate::fingerprint;
 use crate::item::{Item, RawItem, encode};
 use crate::maintained::Times;
+use crate::op::prepared::Prepared;
 use crate::op::stamped;
 use crate::pending::PendingToken;
+use crate::protocol::call::Attempt;
 use crate::protocol::guard::{Expect, Guard};
 use crate::protocol::log::KeyStamp;
-use crate::settle::Write;
 use crate::table::Table;
 use crate::written::Written;
 
@@ -71,12 +74,14 @@ pub struct Insert<T> {
     key: Option<Vec<u8>>,
     fingerprint: Option<Vec<u8>>,
     token: Option<PendingToken>,
+    /// Whether its first request may not be its last, so that the item has to be kept.
+    repeats: bool,
 }
 
 impl<T: Item> Insert<T> {
     pub(crate) fn new(table: Table<T>, item: &T) -> Self {
         let item = encode(item, &table.core().format().stamp.prefix);
-        Self { table, item, key: None, fingerprint: None, token: None }
+        Self { table, item, key: None, fingerprint: None, token: None, repeats: false }
     }
 
     /// Names what this insert stands for (an event's id, a request's idempotency key), so that it is recognised when
@@ -118,13 +123,36 @@ impl<T: Item> Insert<T> {
     ///
     /// See [`Insert`].
     pub async fn send(self) -> Result<Written<T>, Error> {
+        let token = self.token.clone();
+        let mut prepared = self.prepare()?;
+        let (write, request) = prepared.write(None);
+        let settled = write.settle_or_resume(token.as_ref(), request).await?;
+        Ok(Written::new(settled, prepared.table.format()))
+    }
+
+    /// Whether it can't be part of a transaction.
+    pub(crate) fn is_of_its_own(&self) -> bool {
+        self.key.is_some() || self.token.is_some()
+    }
+
+    /// The same, which may have to be rendered more than once.
+    pub(crate) fn repeatable(mut self) -> Self {
+        self.repeats = true;
+        self
+    }
+
+    #[expect(clippy::type_complexity, reason = "a closure has no shorter name")]
+    pub(crate) fn prepare(
+        self,
+    ) -> Result<Prepared<impl FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error> + Send + Sync + use<T>>, Error>
+    {
         const OPERATION: &str = "insert";
-        let core = self.table.core();
+        let core = Arc::clone(self.table.core());
         let item = self.item.map_err(|error| error.with_operation(OPERATION, core.name()))?;
         if self.key.as_ref().is_some_and(Vec::is_empty) {
             return Err(Error::invalid(EMPTY_KEY).with_operation(OPERATION, core.name()));
         }
-        let began = PendingToken::began_or_now(self.token.as_ref(), core);
+        let began = PendingToken::began_or_now(self.token.as_ref(), &core);
         let key = core.key_of(&item);
         let keyed = self.key.map(|idempotency_key| KeyStamp {
             key: fingerprint::key(core.name(), &key, &idempotency_key),
@@ -135,24 +163,20 @@ impl<T: Item> Insert<T> {
         });
         let item = Times::new(core.schema(), began).make(item);
         // The item goes into the first request as it is, and a copy is made where a tombstone may stand in its way.
-        let again = core.schema().tombstones_left().map(|_| item.clone());
+        let keeps = self.repeats || core.schema().tombstones_left().is_some();
+        let again = keeps.then(|| item.clone());
         let mut item = Some(item);
-        let write = Write {
-            table: core,
-            operation: OPERATION,
+        let prepared = Prepared::new(
+            self.table.core(),
+            OPERATION,
             key,
-            expect: Expect::Absent,
-            keyed,
-            conditional: false,
+            Expect::Absent,
             began,
-            earlier: None,
-        };
-        let settled = write
-            .settle_or_resume(self.token.as_ref(), |attempt, tombstone| match (attempt.guard, tombstone) {
+            move |attempt: &Attempt, tombstone: Option<&RawItem>| match (attempt.guard, tombstone) {
                 (Guard::Revive { .. }, Some(tombstone)) => {
                     let item = again.clone().ok_or_else(|| Error::invalid(FOREIGN_TOMBSTONE))?;
                     let changes = Changes::whole(core.schema(), item);
-                    stamped::revive(core, attempt, tombstone, changes, keyed, ReturnValue::None)
+                    stamped::revive(&core, attempt, tombstone, changes, keyed, ReturnValue::None)
                 }
                 _ => {
                     let item = item.take().or_else(|| again.clone());
@@ -160,11 +184,11 @@ impl<T: Item> Insert<T> {
                     if let Some(keyed) = keyed {
                         item.insert(core.format().stamp.keyed.clone(), keyed.attribute());
                     }
-                    stamped::put(core, attempt, item)
+                    stamped::put(&core, attempt, item)
                 }
-            })
-            .await?;
-        Ok(Written::new(settled, core.format()))
+            },
+        );
+        Ok(Prepared { keyed, ..prepared })
     }
 }
 

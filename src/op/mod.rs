@@ -1,5 +1,6 @@
 //! The verbs, one file each.
 
+pub(crate) mod check;
 pub(crate) mod delete;
 pub(crate) mod get;
 pub(crate) mod get_many;
@@ -9,10 +10,13 @@ pub(crate) mod items;
 pub(crate) mod many;
 pub(crate) mod modify;
 pub(crate) mod pages;
+pub(crate) mod prepared;
 pub(crate) mod query;
 pub(crate) mod save;
 pub(crate) mod scan;
 pub(crate) mod sort;
 pub(crate) mod stamped;
+pub(crate) mod transact;
+pub(crate) mod transact_get;
 pub(crate) mod update;
 pub(crate) mod upsert;

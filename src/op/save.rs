@@ -1,17 +1,20 @@
 //! Writing what was changed in an item, if it is still as it was read.
 
 use std::fmt;
+use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::ReturnValue;
 
+use crate::call::Request;
 use crate::error::{Error, ErrorKind};
 use crate::expr::{Changes, Node, RawPath, apply, diff, same};
 use crate::item::{Item, RawItem, decode, encode, image};
 use crate::maintained::Times;
+use crate::op::prepared::Prepared;
 use crate::op::stamped;
+use crate::protocol::call::Attempt;
 use crate::protocol::guard::Birth;
 use crate::retry::Spent;
-use crate::settle::Write;
 use crate::table::{Core, Table};
 use crate::versioned::{Changed, Etag, Stored};
 use crate::written::Written;
@@ -101,7 +104,39 @@ impl<T: Item> Save<T> {
     ///
     /// See [`Save`].
     pub async fn send(self) -> Result<Written<T>, Error> {
-        let core = self.table.core();
+        let (etag, earlier) = (self.etag, self.earlier);
+        let Some(mut prepared) = self.prepare()? else { return Ok(Written::unchanged(etag)) };
+        let (write, request) = prepared.write(earlier);
+        let settled = write
+            .settle(request)
+            .await
+            // That an attribute isn't as it was read is a conflict too.
+            .map_err(|error| error.of_kind(ErrorKind::ConditionFailed, ErrorKind::VersionConflict).at(etag))?;
+        Ok(Written::new(settled, prepared.table.format()))
+    }
+
+    pub(crate) fn table(&self) -> &Table<T> {
+        &self.table
+    }
+
+    pub(crate) fn etag(&self) -> Etag {
+        self.etag
+    }
+
+    /// The item's key attributes; none where the item can't be written, which `prepare` says.
+    pub(crate) fn key(&self) -> RawItem {
+        self.after.as_ref().map(|after| self.table.core().key_of(after)).unwrap_or_default()
+    }
+
+    /// `None` where nothing was changed.
+    #[expect(clippy::type_complexity, reason = "a closure has no shorter name")]
+    pub(crate) fn prepare(
+        self,
+    ) -> Result<
+        Option<Prepared<impl FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error> + Send + Sync + use<T>>>,
+        Error,
+    > {
+        let core = Arc::clone(self.table.core());
         let of = |error: Error| {
             let error = error.with_operation(self.operation, core.name());
             match self.earlier {
@@ -118,36 +153,30 @@ impl<T: Item> Save<T> {
         }
         let none = RawItem::new();
         let stored = self.stored.raw().unwrap_or(&none);
-        let changes = differences::<T>(core, self.etag, [stored, &before, &after]);
+        let changes = differences::<T>(&core, self.etag, [stored, &before, &after]);
         if changes.is_empty() {
-            return Ok(Written::unchanged(self.etag));
+            return Ok(None);
         }
         let as_read = (self.etag.birth() == Birth::Foreign).then(|| as_read(&changes, stored));
         let began = core.store().now().into();
         let times = Times::new(core.schema(), began);
-        let write = Write {
-            table: core,
-            operation: self.operation,
-            key: key.clone(),
-            expect: self.etag.expect(),
-            keyed: None,
-            conditional: as_read.is_some(),
+        let (is_conditional, item_key) = (as_read.is_some(), key.clone());
+        let prepared = Prepared::new(
+            self.table.core(),
+            self.operation,
+            item_key,
+            self.etag.expect(),
             began,
-            earlier: self.earlier,
-        };
-        let settled = write
-            .settle(|attempt, _| {
+            move |attempt: &Attempt, _: Option<&RawItem>| {
                 let render = |changes: Changes| {
                     let changes = times.change(changes);
-                    stamped::update(core, &key, attempt, changes, as_read.as_ref(), ReturnValue::AllNew)
+                    stamped::update(&core, &key, attempt, changes, as_read.as_ref(), ReturnValue::AllNew)
                 };
                 // Where the paths of the differences make the expression too long, whole attributes are written.
                 render(changes.clone()).or_else(|_| render(changes.top_level(&after)))
-            })
-            .await
-            // That an attribute isn't as it was read is a conflict too.
-            .map_err(|error| error.of_kind(ErrorKind::ConditionFailed, ErrorKind::VersionConflict).at(self.etag))?;
-        Ok(Written::new(settled, core.format()))
+            },
+        );
+        Ok(Some(Prepared { conditional: is_conditional, ..prepared }))
     }
 }
 

@@ -1,19 +1,22 @@
 //! Changing parts of an item without reading it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::ReturnValue;
 
+use crate::call::Request;
 use crate::error::Error;
 use crate::expr::{Changeable, Changes, Condition, Delta, Elements, IntoValue, Path};
 use crate::item::{Item, RawItem, encode, is_reserved};
 use crate::key::{Key as _, key_attributes};
 use crate::maintained::Times;
 use crate::op::indexed::with_index_attributes;
+use crate::op::prepared::Prepared;
 use crate::op::stamped;
 use crate::pending::PendingToken;
+use crate::protocol::call::Attempt;
 use crate::protocol::guard::{Expect, Guard};
-use crate::settle::Write;
 use crate::table::{Core, Table};
 use crate::versioned::Etag;
 use crate::written::Written;
@@ -221,15 +224,36 @@ impl<T: Item> Update<T> {
     ///
     /// See [`Update`].
     pub async fn send(self) -> Result<Written<T>, Error> {
+        let (token, at) = (self.token.clone(), self.at);
+        let mut prepared = self.prepare()?;
+        let (write, request) = prepared.write(None);
+        let settled = write.settle_or_resume(token.as_ref(), request).await.map_err(|error| error.at(at))?;
+        Ok(Written::new(settled, prepared.table.format()))
+    }
+
+    /// Whether it can't be part of a transaction.
+    pub(crate) fn is_of_its_own(&self) -> bool {
+        self.token.is_some()
+    }
+
+    pub(crate) fn etag(&self) -> Option<Etag> {
+        self.at
+    }
+
+    #[expect(clippy::type_complexity, reason = "a closure has no shorter name")]
+    pub(crate) fn prepare(
+        self,
+    ) -> Result<Prepared<impl FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error> + Send + Sync + use<T>>, Error>
+    {
         const OPERATION: &str = "update";
-        let core = self.table.core();
+        let core = Arc::clone(self.table.core());
         let of = |error: Error| error.with_operation(OPERATION, core.name());
         let key = key_attributes::<T>(&self.key).map_err(of)?;
         let changes = self.changes.checked().map_err(of)?;
         if changes.is_empty() {
             return Err(of(Error::invalid("the update changes nothing; set, add, remove or append something")));
         }
-        changes.top_level_names().into_iter().try_for_each(|name| changeable(core, name)).map_err(of)?;
+        changes.top_level_names().into_iter().try_for_each(|name| changeable(&core, name)).map_err(of)?;
         let changes = with_index_attributes(core.schema(), &key, self.key.parts(), changes).map_err(of)?;
         let condition = self.condition.map(Condition::into_node).transpose().map_err(of)?;
         let otherwise = self.otherwise.transpose().map_err(of)?;
@@ -246,31 +270,26 @@ impl<T: Item> Update<T> {
                 )));
             }
         };
-        let began = PendingToken::began_or_now(self.token.as_ref(), core);
+        let began = PendingToken::began_or_now(self.token.as_ref(), &core);
         let times = Times::new(core.schema(), began);
         let (changes, otherwise) = (times.change(changes), otherwise.map(|item| times.make(item)));
-        let write = Write {
-            table: core,
-            operation: OPERATION,
-            key: key.clone(),
+        let (is_conditional, item_key) = (condition.is_some(), key.clone());
+        let prepared = Prepared::new(
+            self.table.core(),
+            OPERATION,
+            item_key,
             expect,
-            keyed: None,
-            conditional: condition.is_some(),
             began,
-            earlier: None,
-        };
-        let settled = write
-            .settle_or_resume(self.token.as_ref(), |attempt, stands| match (attempt.guard, stands, &otherwise) {
-                (Guard::Absent, _, Some(item)) => stamped::put(core, attempt, item.clone()),
+            move |attempt: &Attempt, stands: Option<&RawItem>| match (attempt.guard, stands, &otherwise) {
+                (Guard::Absent, _, Some(item)) => stamped::put(&core, attempt, item.clone()),
                 (Guard::Revive { .. }, Some(tombstone), Some(item)) => {
                     let item = Changes::whole(core.schema(), item.clone());
-                    stamped::revive(core, attempt, tombstone, item, None, ReturnValue::AllNew)
+                    stamped::revive(&core, attempt, tombstone, item, None, ReturnValue::AllNew)
                 }
-                _ => stamped::update(core, &key, attempt, changes.clone(), condition.as_ref(), ReturnValue::AllNew),
-            })
-            .await
-            .map_err(|error| error.at(self.at))?;
-        Ok(Written::new(settled, core.format()))
+                _ => stamped::update(&core, &key, attempt, changes.clone(), condition.as_ref(), ReturnValue::AllNew),
+            },
+        );
+        Ok(Prepared { conditional: is_conditional, ..prepared })
     }
 }
 

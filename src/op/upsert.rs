@@ -1,17 +1,20 @@
 //! Writing an item, whether or not its key has one.
 
 use std::fmt;
+use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
+use crate::call::Request;
 use crate::error::Error;
 use crate::expr::{Changes, Node, Ordered, Path, PathKind, RawPath, has_order};
 use crate::item::{Item, RawItem, Schema, encode};
 use crate::maintained::Times;
+use crate::op::prepared::Prepared;
 use crate::op::stamped;
 use crate::pending::PendingToken;
+use crate::protocol::call::Attempt;
 use crate::protocol::guard::{Expect, Guard};
-use crate::settle::Write;
 use crate::table::Table;
 use crate::written::Written;
 
@@ -102,37 +105,50 @@ impl<T: Item> Upsert<T> {
     ///
     /// See [`Upsert`].
     pub async fn send(self) -> Result<Written<T>, Error> {
+        let token = self.token.clone();
+        let mut prepared = self.prepare()?;
+        let (write, request) = prepared.write(None);
+        let settled = write.settle_or_resume(token.as_ref(), request).await?;
+        Ok(Written::new(settled, prepared.table.format()))
+    }
+
+    /// Whether it can't be part of a transaction.
+    pub(crate) fn is_of_its_own(&self) -> bool {
+        self.token.is_some()
+    }
+
+    #[expect(clippy::type_complexity, reason = "a closure has no shorter name")]
+    pub(crate) fn prepare(
+        self,
+    ) -> Result<Prepared<impl FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error> + Send + Sync + use<T>>, Error>
+    {
         let operation = if self.newer.is_some() { "upsert_newer" } else { "upsert" };
-        let core = self.table.core();
+        let core = Arc::clone(self.table.core());
         let of = |error: Error| error.with_operation(operation, core.name());
         let item = self.item.map_err(of)?;
         let key = core.key_of(&item);
         let newer = self.newer.transpose().map_err(of)?;
         let condition = newer.map(|newer| newer.than_stored(core.schema(), &item)).transpose().map_err(of)?;
-        let began = PendingToken::began_or_now(self.token.as_ref(), core);
+        let began = PendingToken::began_or_now(self.token.as_ref(), &core);
         let mut changes = Changes::whole(core.schema(), item);
         Times::new(core.schema(), began).write(&mut changes);
         changes.remove_known(core.schema());
-        let write = Write {
-            table: core,
+        let (is_conditional, item_key) = (condition.is_some(), key.clone());
+        let prepared = Prepared::new(
+            self.table.core(),
             operation,
-            key: key.clone(),
-            expect: Expect::Any,
-            keyed: None,
-            conditional: condition.is_some(),
+            item_key,
+            Expect::Any,
             began,
-            earlier: None,
-        };
-        let settled = write
-            .settle_or_resume(self.token.as_ref(), |attempt, tombstone| match (attempt.guard, tombstone) {
+            move |attempt: &Attempt, tombstone: Option<&RawItem>| match (attempt.guard, tombstone) {
                 // What stood there counts as absent, the field by which the newer is told included.
                 (Guard::Revive { .. }, Some(tombstone)) => {
-                    stamped::revive(core, attempt, tombstone, changes.clone(), None, ReturnValue::AllNew)
+                    stamped::revive(&core, attempt, tombstone, changes.clone(), None, ReturnValue::AllNew)
                 }
-                _ => stamped::update(core, &key, attempt, changes.clone(), condition.as_ref(), ReturnValue::AllNew),
-            })
-            .await?;
-        Ok(Written::new(settled, core.format()))
+                _ => stamped::update(&core, &key, attempt, changes.clone(), condition.as_ref(), ReturnValue::AllNew),
+            },
+        );
+        Ok(Prepared { conditional: is_conditional, ..prepared })
     }
 }
 

@@ -176,16 +176,27 @@ impl Call {
             Verdict::Again { .. } if self.frozen && seen.is_none() => Step::Settled(Outcome::Unknown),
             Verdict::Again { .. } if self.frozen && in_force(Rule::FrozenFinish) => self.end(Outcome::NotApplied, seen),
             Verdict::Again { guard, above } => {
-                // An item is adopted under an id that is new now, so that an id from before a foreign write stays below.
-                let adopts = matches!(guard, Guard::Adopt { .. }) && guard != self.guard;
-                self.guard = guard;
-                self.birth = seen.and_then(Seen::log).map(|log| log.birth).or(self.birth);
-                match above.or((adopts && in_force(Rule::AdoptAfresh)).then_some(self.id)) {
-                    Some(above) => Step::Renew { above },
-                    None => Step::Send,
-                }
+                self.go_on(guard, above, seen).map_or(Step::Send, |above| Step::Renew { above })
             }
         }
+    }
+
+    /// Goes on behind another guard, as [`Verdict::Again`] has it; the id that its next one has to be greater than, where it needs one.
+    pub(crate) fn go_on(&mut self, guard: Guard, above: Option<WriteId>, seen: Option<&Seen>) -> Option<WriteId> {
+        // An item is adopted under an id that is new now, so that an id from before a foreign write stays below.
+        let adopts = matches!(guard, Guard::Adopt { .. }) && guard != self.guard;
+        self.guard = guard;
+        self.birth = seen.and_then(Seen::log).map(|log| log.birth).or(self.birth);
+        above.or((adopts && in_force(Rule::AdoptAfresh)).then_some(self.id))
+    }
+
+    /// Fences the item of a call that is part of a transaction, which ends like this. That its key is absent shows nothing.
+    pub(crate) fn fence(&mut self, then: Outcome, birth: Option<WriteId>) -> Step {
+        let step = self.fence_or(then, birth);
+        if let Some(fence) = &mut self.fence {
+            fence.aborts = true;
+        }
+        step
     }
 
     /// The attempt may have been applied, and there is no answer.

@@ -38,6 +38,12 @@ pub(crate) enum Rule {
     /// An unknown outcome is finished by its own request only.
     FrozenFinish,
 
+    // Of transactions.
+    /// A suspicious transaction goes on only where each item that stands in its way shows that it hasn't been applied.
+    ProofToGoOn,
+    /// A suspicious transaction that leaves nothing behind is never refused.
+    Traceless,
+
     // Of records of operations that run once.
     /// The owner alone changes a record.
     OwnerOnly,

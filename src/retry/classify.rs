@@ -17,7 +17,10 @@ use aws_sdk_dynamodb::operation::get_item::GetItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::query::QueryError;
 use aws_sdk_dynamodb::operation::scan::ScanError;
+use aws_sdk_dynamodb::operation::transact_get_items::TransactGetItemsError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::CancellationReason;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 
@@ -55,9 +58,16 @@ impl From<u8> for Progress {
 pub(crate) trait OperationError: ProvideErrorMetadata + StdError + Send + Sync + 'static {
     /// Whether a broken success is still a success. A read that can't be read isn't.
     const SUCCESS_NEEDS_NO_BODY: bool = true;
+    /// Whether an attempt can meet an earlier one of its own that is under way.
+    const IS_TRANSACTION: bool = false;
 
     /// The item that failed the condition, or `None` where there is none, if that is what happened.
     fn into_condition_failed(self) -> Result<Option<RawItem>, Box<Self>>;
+
+    /// Why a transaction was cancelled, by the positions of its parts, if that is what happened.
+    fn cancellation(&self) -> Option<&[CancellationReason]> {
+        None
+    }
 }
 
 /// Draws the conclusion from a failed attempt.
@@ -86,6 +96,14 @@ pub(crate) fn classify<E: OperationError>(
                 }
             }
         }
+        SdkError::ServiceError(answer) if refuses(answer.raw()) && answer.err().cancellation().is_some() => {
+            cancelled(SdkError::ServiceError(answer))
+        }
+        SdkError::ServiceError(answer)
+            if refuses(answer.raw()) && answer.err().code() == Some(IN_PROGRESS) && E::IS_TRANSACTION =>
+        {
+            Reply::InProgress { error: of_request(ErrorKind::Contention, SdkError::ServiceError(answer)) }
+        }
         SdkError::ServiceError(answer) if refuses(answer.raw()) && answer.err().code().is_some() => {
             refused(SdkError::ServiceError(answer), now)
         }
@@ -98,6 +116,35 @@ pub(crate) fn classify<E: OperationError>(
         SdkError::DispatchFailure(ref failure) if !failure.is_timeout() => unanswered(ErrorKind::Unreachable, error),
         _ => unanswered(ErrorKind::Timeout, error),
     }
+}
+
+/// A cancelled transaction. Its reasons are by position, `None` for the parts that had none (AWS, "TransactWriteItems").
+fn cancelled<E: OperationError>(error: SdkError<E, HttpResponse>) -> Reply {
+    let reasons = error.as_service_error().and_then(OperationError::cancellation).unwrap_or_default();
+    let codes: Vec<_> = reasons.iter().filter_map(CancellationReason::code).filter(|code| *code != "None").collect();
+    let failed: Vec<_> = reasons
+        .iter()
+        .enumerate()
+        .filter(|(_, reason)| reason.code() == Some(PART_FAILED))
+        .map(|(index, reason)| (index, reason.item.clone()))
+        .collect();
+    if !failed.is_empty() {
+        return Reply::Cancelled { failed };
+    }
+    let all_are = |known: &[&str]| codes.iter().all(|code| known.contains(code));
+    const THROTTLED: [&str; 2] = ["ProvisionedThroughputExceeded", "ThrottlingError"];
+    let (kind, again) = if codes.is_empty() {
+        // Without its reasons, the answer says nothing.
+        return unanswered(ErrorKind::Service, error);
+    } else if all_are(&THROTTLED) {
+        (ErrorKind::Throttled, Some(Why::Throttle))
+    } else if all_are(&[&THROTTLED[..], &["TransactionConflict"]].concat()) {
+        (ErrorKind::Contention, Some(Why::Conflict))
+    } else {
+        (ErrorKind::Rejected, None)
+    };
+    let of_part = codes.first().map(|code| (*code).to_owned()).unwrap_or_default();
+    Reply::NotApplied { error: of_request(kind, error).with_code(&of_part), again }
 }
 
 /// An attempt that the operation's own deadline ended.
@@ -227,4 +274,37 @@ macro_rules! read_errors {
 
 read_errors!(GetItemError, QueryError, ScanError, BatchGetItemError);
 
+impl OperationError for TransactWriteItemsError {
+    const IS_TRANSACTION: bool = true;
+
+    fn into_condition_failed(self) -> Result<Option<RawItem>, Box<Self>> {
+        Err(Box::new(self))
+    }
+
+    fn cancellation(&self) -> Option<&[CancellationReason]> {
+        match self {
+            Self::TransactionCanceledException(cancelled) => Some(cancelled.cancellation_reasons()),
+            _ => None,
+        }
+    }
+}
+
+impl OperationError for TransactGetItemsError {
+    const SUCCESS_NEEDS_NO_BODY: bool = false;
+
+    fn into_condition_failed(self) -> Result<Option<RawItem>, Box<Self>> {
+        Err(Box::new(self))
+    }
+
+    fn cancellation(&self) -> Option<&[CancellationReason]> {
+        match self {
+            Self::TransactionCanceledException(cancelled) => Some(cancelled.cancellation_reasons()),
+            _ => None,
+        }
+    }
+}
+
 const CONDITION_FAILED: &str = "ConditionalCheckFailedException";
+/// The same, as the reason of a cancelled transaction has it.
+const PART_FAILED: &str = "ConditionalCheckFailed";
+const IN_PROGRESS: &str = "TransactionInProgressException";

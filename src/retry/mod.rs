@@ -32,6 +32,8 @@ pub(crate) enum Why {
     Throttle,
     /// An answer that says another writer was there.
     Conflict,
+    /// An answer that says an earlier attempt of the same transaction is under way.
+    InProgress,
 }
 
 /// What the earlier parts of an operation took.
@@ -51,6 +53,8 @@ pub(crate) struct Retry<'a> {
     attempts: u32,
     retries: u32,
     conflicts: u32,
+    /// How often a transaction of its own was waited for.
+    waits: u32,
     /// What the last retry took from the budget, to be put back when it is answered.
     taken: u32,
     limit: Option<Limit>,
@@ -68,6 +72,7 @@ impl<'a> Retry<'a> {
             attempts: spent.attempts,
             retries: 0,
             conflicts: 0,
+            waits: 0,
             taken: 0,
             limit: None,
             transport_backoff: None,
@@ -144,11 +149,16 @@ impl<'a> Retry<'a> {
                 (&mut self.retries, max_attempts - 1, Limit::Attempts, &mut self.transport_backoff)
             }
             Why::Conflict => (&mut self.conflicts, max_conflicts, Limit::Conflicts, &mut self.conflict_backoff),
+            Why::InProgress => (&mut self.waits, WAITS, Limit::Attempts, &mut self.conflict_backoff),
         };
         if *count >= most {
             return Err(limit);
         }
-        let delay = backoff.get_or_insert_with(|| Backoff::new(initial_backoff, max_backoff, jitter_seed)).next();
+        // What is under way takes the time that it takes, whatever the policy says.
+        let delay = match why {
+            Why::InProgress => IN_PROGRESS,
+            _ => backoff.get_or_insert_with(|| Backoff::new(initial_backoff, max_backoff, jitter_seed)).next(),
+        };
         *count += 1;
         if self.remaining().is_some_and(|left| delay >= left) {
             return Err(Limit::Deadline);
@@ -181,10 +191,14 @@ impl Why {
         match self {
             Self::Transport => Some(10),
             Self::Throttle => Some(5),
-            Self::Conflict => None,
+            Self::Conflict | Self::InProgress => None,
         }
     }
 }
+
+/// A transaction may be under way for more than five seconds (AWS, "TransactionInProgressException").
+const IN_PROGRESS: Duration = Duration::from_secs(1);
+const WAITS: u32 = 6;
 
 /// The time as the SDK configuration has it.
 #[derive(Debug, Clone)]

@@ -11,6 +11,7 @@ mod queries;
 mod single_table;
 mod times;
 mod tombstones;
+mod transactions;
 mod world;
 
 macro_rules! on_every_network {
@@ -87,6 +88,8 @@ on_every_network! {
     times::an_expired_item_is_absent_to_reads_and_stored_to_writes
     times::a_sliding_expiry_begins_anew_with_every_write
     times::an_item_without_a_time_does_not_expire
+    transactions::a_payment_is_made_whole_and_once
+    transactions::a_transaction_refused_by_one_part_does_nothing
 }
 
 /// What takes a table of 10,000 items, where faults would show nothing that they don't show above.

@@ -58,7 +58,8 @@ impl World {
             Weather::Plain => {}
             // A write id is new in each call, so every request that hasn't been seen is a first attempt.
             Weather::EveryFirstReplyLost => {
-                for operation in [Operation::PutItem, Operation::UpdateItem, Operation::DeleteItem] {
+                let transact = Operation::TransactWriteItems;
+                for operation in [Operation::PutItem, Operation::UpdateItem, Operation::DeleteItem, transact] {
                     let seen = Mutex::new(HashSet::new());
                     let is_first =
                         move |request: &Request| seen.lock().expect("whole").insert(request.body().to_string());
@@ -76,6 +77,7 @@ impl World {
                     .on(Operation::PutItem)
                     .on(Operation::UpdateItem)
                     .on(Operation::DeleteItem)
+                    .on(Operation::TransactWriteItems)
                     .on(Operation::GetItem)
                     .on(Operation::BatchGetItem)
                     .on(Operation::Query)

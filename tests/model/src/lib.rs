@@ -13,6 +13,7 @@ mod protocol {
     pub(crate) mod log;
     #[path = "../../tests/model/src/rules.rs"]
     pub(crate) mod rules;
+    pub(crate) mod transaction;
     pub(crate) mod verdict;
 }
 mod claims;
@@ -20,7 +21,9 @@ mod promise;
 mod scopes;
 mod search;
 mod table;
+mod transactions;
 
 pub use claims::check_claims;
 pub use protocol::rules::Rule;
 pub use scopes::{Finding, Scope, check};
+pub use transactions::check_transactions;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use dynamo_once_model::{Rule, Scope, check, check_claims};
+use dynamo_once_model::{Rule, Scope, check, check_claims, check_transactions};
 
 fn main() -> ExitCode {
     let scope = match std::env::args().nth(1).as_deref() {
@@ -19,9 +19,14 @@ fn main() -> ExitCode {
     let claims = check_claims(scope, None);
     println!("the records as they are: {claims}");
     sound &= claims.violation.is_none();
+    let transactions = check_transactions(scope, None);
+    println!("the transactions as they are: {transactions}");
+    sound &= transactions.violation.is_none();
     let writes = Rule::OF_WRITES.into_iter().map(|rule| (rule, check(Scope::Small, Some(rule))));
     let records = Rule::OF_RECORDS.into_iter().map(|rule| (rule, check_claims(Scope::Small, Some(rule))));
-    for (rule, without) in writes.chain(records) {
+    let transactions = Rule::OF_TRANSACTIONS.into_iter();
+    let transactions = transactions.map(|rule| (rule, check_transactions(Scope::Small, Some(rule))));
+    for (rule, without) in writes.chain(records).chain(transactions) {
         println!("without {rule:?}: {without}");
         sound &= without.violation.is_some();
     }

@@ -39,6 +39,12 @@ pub enum Rule {
     /// An unknown outcome is finished by its own request only.
     FrozenFinish,
 
+    // Of transactions.
+    /// A suspicious transaction goes on only where each item that stands in its way shows that it hasn't been applied.
+    ProofToGoOn,
+    /// A suspicious transaction that leaves nothing behind is never refused.
+    Traceless,
+
     // Of records of operations that run once.
     /// The owner alone changes a record.
     OwnerOnly,
@@ -69,6 +75,17 @@ impl Rule {
         Self::PreImage,
         Self::Suspicion,
         Self::FrozenFinish,
+    ];
+
+    /// The rules of transactions, and those of writes that they rest on by themselves.
+    pub const OF_TRANSACTIONS: [Self; 7] = [
+        Self::LaneOrder,
+        Self::BornLater,
+        Self::Fence,
+        Self::PreImage,
+        Self::Suspicion,
+        Self::ProofToGoOn,
+        Self::Traceless,
     ];
 
     /// Every rule of records.

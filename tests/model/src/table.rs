@@ -41,12 +41,12 @@ pub(crate) fn apply(row: Option<Row>, attempt: &Attempt, effect: Effect, keyed: 
     };
     match (row, effect) {
         (None, Effect::Write(value)) => Some(born(1, value)),
-        (None, _) if attempt.guard == Guard::Bury => {
+        (None, Effect::Bury) => {
             let mut buried = born(1, 0);
             buried.seen.tombstone = true;
             Some(buried)
         }
-        (None, Effect::Delete | Effect::Bury) => None,
+        (None, Effect::Delete) => None,
         (Some(_), Effect::Delete) if !fence => None,
         (Some(row), effect) => {
             let counted = match row.seen.version {

@@ -1,0 +1,271 @@
+//! A transaction: parts on several items, whose effects are all in the table or none of them is.
+//!
+//! It is a [`Call`] for each item that it writes, all with one id, and the same [`judge`] judges each item that comes back. What one
+//! item's log proves holds for the whole of it, so that it takes one item to tell a transaction that has been applied from one that
+//! hasn't, and one fence to keep it out for good.
+
+use super::call::{Attempt, Call, Outcome, Step};
+use super::guard::{Expect, Guard};
+use super::log::{Seen, WriteId};
+use super::rules::{Rule, in_force};
+use super::verdict::{Refusal, Verdict, judge};
+
+/// A transaction under way.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Transaction {
+    parts: Vec<Part>,
+    suspicious: bool,
+    /// Settles an unknown outcome: only ever sends the request that it was made with.
+    frozen: bool,
+    /// Why parts refuse, by their positions.
+    refusals: Vec<(usize, Refusal)>,
+    /// The part whose item is fenced.
+    fenced: Option<usize>,
+}
+
+/// What a transaction does to one item.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Part {
+    /// A write that leaves its id in the item's log.
+    Write(Call),
+    /// A delete that leaves nothing behind, and so nothing that could tell of it.
+    Delete(Call),
+    /// A condition, and no effect.
+    Check(Expect),
+}
+
+impl Part {
+    pub(crate) fn call(&self) -> Option<&Call> {
+        match self {
+            Self::Write(call) | Self::Delete(call) => Some(call),
+            Self::Check(_) => None,
+        }
+    }
+
+    fn call_mut(&mut self) -> Option<&mut Call> {
+        match self {
+            Self::Write(call) | Self::Delete(call) => Some(call),
+            Self::Check(_) => None,
+        }
+    }
+
+    /// Judges an item as if it were certain that nothing has been applied so far.
+    fn judge_certain(&self, seen: Option<&Seen>) -> Verdict {
+        let call = match self {
+            Self::Check(expect) => return Verdict::Refused(unmet(*expect, seen)),
+            Self::Write(call) | Self::Delete(call) => call,
+        };
+        let mut certain = call.clone();
+        certain.suspicious = false;
+        judge(&certain, seen)
+    }
+}
+
+impl Transaction {
+    /// A transaction of these parts, whose calls all have the same id.
+    pub(crate) fn new(parts: Vec<Part>) -> Self {
+        Self { parts, suspicious: false, frozen: false, refusals: Vec::new(), fenced: None }
+    }
+
+    /// Takes up a transaction whose outcome was unknown, with the attempts that were its last and no others.
+    pub(crate) fn finish(mut self, last: &[Option<Attempt>]) -> Self {
+        (self.frozen, self.suspicious, self.fenced) = (true, true, None);
+        self.refusals.clear();
+        for (part, last) in self.parts.iter_mut().zip(last) {
+            if let (Some(call), Some(last)) = (part.call_mut(), last) {
+                *call = call.clone().finish(last);
+            }
+        }
+        self
+    }
+
+    /// Sees to it that a transaction whose outcome was unknown can't apply any more, if it hasn't.
+    pub(crate) fn abort(mut self, last: &[Option<Attempt>]) -> (Self, Step) {
+        self = self.finish(last);
+        let step = self.end(Outcome::NotApplied, None, &[]);
+        (self, step)
+    }
+
+    #[allow(dead_code, reason = "the model looks at them")]
+    pub(crate) fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// Why parts refuse, by their positions.
+    pub(crate) fn refusals(&self) -> &[(usize, Refusal)] {
+        &self.refusals
+    }
+
+    /// The id that is sent.
+    pub(crate) fn id(&self) -> Option<WriteId> {
+        self.parts.iter().find_map(Part::call).map(|call| call.id)
+    }
+
+    /// What the next attempt sends for each part; nothing of its own for a check.
+    pub(crate) fn attempts(&self) -> Vec<Option<Attempt>> {
+        self.parts.iter().map(|part| part.call().map(Call::attempt)).collect()
+    }
+
+    /// The fence to send in the place of the whole, and the part whose item it is for.
+    pub(crate) fn fence(&self) -> Option<(usize, Attempt)> {
+        let index = self.fenced?;
+        Some((index, self.parts[index].call()?.attempt()))
+    }
+
+    /// The call of a part, where it tells what its write has made: an earlier attempt, which may be the one that applied, may have gone
+    /// by another guard, of which nothing but the item could tell.
+    pub(crate) fn made_by(&self, index: usize, seen: Option<&Seen>) -> Option<&Call> {
+        let call = self.parts.get(index)?.call()?;
+        (seen.is_some() || !self.suspicious || call.guard == call.expect.guard()).then_some(call)
+    }
+
+    /// The attempt applied. A fence brings along its item as it was before.
+    pub(crate) fn applied(&mut self, before: Option<&Seen>) -> Step {
+        match self.fencing() {
+            None => Step::Settled(Outcome::Applied),
+            Some(call) => call.applied(before),
+        }
+    }
+
+    /// The fence failed its condition; this is the item that stands.
+    pub(crate) fn fence_failed(&mut self, seen: Option<&Seen>) -> Step {
+        match self.fencing() {
+            None => Step::Settled(Outcome::Unknown),
+            Some(call) => call.condition_failed(seen),
+        }
+    }
+
+    /// The attempt was cancelled: the conditions of these parts failed, for these items. Of the others nothing is known.
+    pub(crate) fn cancelled(&mut self, failed: &[(usize, Option<Seen>)]) -> Step {
+        let judged: Vec<_> = failed
+            .iter()
+            .filter_map(|(index, seen)| {
+                let seen = seen.as_ref();
+                Some((*index, judge(self.parts.get(*index)?.call()?, seen), seen))
+            })
+            .collect();
+        if judged.iter().any(|(_, verdict, _)| *verdict == Verdict::Replayed) {
+            return Step::Settled(Outcome::Replayed);
+        }
+        // One item that shows "not applied so far" shows it of all. What leaves nothing behind shows nothing by it.
+        let proof = judged.iter().find_map(|(index, verdict, seen)| {
+            let proves = matches!(verdict, Verdict::Refused(_) | Verdict::Again { .. });
+            let log = seen.and_then(Seen::log)?;
+            (proves && matches!(self.parts[*index], Part::Write(_))).then_some((*index, log.birth))
+        });
+        // What each part would do, if that is certain.
+        let certain: Vec<_> = failed
+            .iter()
+            .filter_map(|(index, seen)| {
+                Some((*index, self.parts.get(*index)?.judge_certain(seen.as_ref()), seen.as_ref()))
+            })
+            .collect();
+        self.refusals = certain
+            .iter()
+            .filter_map(|(index, verdict, _)| match verdict {
+                Verdict::Refused(refusal) => Some((*index, *refusal)),
+                _ => None,
+            })
+            .collect();
+        if let Some((_, refusal)) = self.refusals.first() {
+            return self.end(Outcome::Refused(*refusal), proof, failed);
+        }
+        let (going_on, is_proved) = if in_force(Rule::ProofToGoOn) {
+            (judged, proof.is_some() || !self.is_in_doubt())
+        } else {
+            (certain, true)
+        };
+        let all_go_on = going_on.iter().all(|(_, verdict, _)| matches!(verdict, Verdict::Again { .. }));
+        if self.frozen && in_force(Rule::FrozenFinish) || !(all_go_on && is_proved) {
+            return self.end(Outcome::NotApplied, proof, failed);
+        }
+        let mut renews = None;
+        for (index, verdict, seen) in going_on {
+            if let (Verdict::Again { guard, above }, Some(call)) = (verdict, self.parts[index].call_mut()) {
+                renews = renews.max(call.go_on(guard, above, seen));
+            }
+        }
+        renews.map_or(Step::Send, |above| Step::Renew { above })
+    }
+
+    /// The attempt may have been applied, and there is no answer.
+    pub(crate) fn unanswered(&mut self) {
+        self.suspicious = true;
+        self.calls().for_each(Call::unanswered);
+    }
+
+    /// The transaction is to end, since an error other than a failed condition said so.
+    pub(crate) fn fail(&mut self) -> Step {
+        match self.fencing() {
+            Some(call) => call.fail(),
+            None => self.end(Outcome::NotApplied, None, &[]),
+        }
+    }
+
+    /// The transaction is to end, since its attempts got no answer and there are no more.
+    pub(crate) fn give_up(&mut self) -> Step {
+        Step::Settled(if self.is_in_doubt() { Outcome::Unknown } else { Outcome::NotApplied })
+    }
+
+    /// Takes the id that a [`Step::Renew`] asked for.
+    pub(crate) fn renew(&mut self, id: WriteId) {
+        match self.fencing() {
+            Some(call) => call.renew(id),
+            None => self.calls().for_each(|call| call.renew(id)),
+        }
+    }
+
+    /// Ends the transaction with an outcome that says "not applied", which one in doubt has to make sure of first: by the item that
+    /// has proved it so far, or by one that is to be there, which proves it or its contrary as it was before the fence. One that has
+    /// shown that it proves nothing isn't asked again.
+    fn end(&mut self, outcome: Outcome, proof: Option<(usize, WriteId)>, failed: &[(usize, Option<Seen>)]) -> Step {
+        if !(self.is_in_doubt() && in_force(Rule::Fence)) {
+            return Step::Settled(outcome);
+        }
+        let index = proof.map(|(index, _)| index).or_else(|| self.fencible(failed));
+        let Some((index, call)) = index.and_then(|index| Some((index, self.parts[index].call_mut()?))) else {
+            return Step::Settled(if in_force(Rule::Traceless) { Outcome::Unknown } else { outcome });
+        };
+        let birth = proof.map(|(_, birth)| birth).or(call.birth);
+        let step = call.fence(outcome, birth);
+        self.fenced = Some(index);
+        step
+    }
+
+    /// The part whose item can best be fenced: one that it expects to be there, and to have a log.
+    fn fencible(&self, failed: &[(usize, Option<Seen>)]) -> Option<usize> {
+        let writes = || {
+            self.parts.iter().enumerate().filter_map(|(index, part)| match part {
+                Part::Write(call) if failed.iter().all(|(other, _)| *other != index) => Some((index, call)),
+                _ => None,
+            })
+        };
+        let has_log = |call: &Call| {
+            matches!(call.expect, Expect::Exists | Expect::At { .. }) && !matches!(call.guard, Guard::Adopt { .. })
+        };
+        writes().find(|(_, call)| has_log(call)).or_else(|| writes().next()).map(|(index, _)| index)
+    }
+
+    /// Whether it may have had an effect unseen.
+    fn is_in_doubt(&self) -> bool {
+        self.suspicious && self.id().is_some() && in_force(Rule::Suspicion)
+    }
+
+    fn fencing(&mut self) -> Option<&mut Call> {
+        self.parts[self.fenced?].call_mut()
+    }
+
+    fn calls(&mut self) -> impl Iterator<Item = &mut Call> {
+        self.parts.iter_mut().filter_map(Part::call_mut)
+    }
+}
+
+/// Why a check that expects this refuses an item.
+fn unmet(expect: Expect, seen: Option<&Seen>) -> Refusal {
+    match (expect, seen.filter(|seen| !seen.tombstone)) {
+        (Expect::Absent, _) => Refusal::AlreadyExists,
+        (_, None) => Refusal::NotFound,
+        (expect, Some(seen)) if !expect.met_by(seen) => Refusal::VersionConflict,
+        (_, Some(_)) => Refusal::Condition,
+    }
+}

@@ -1,0 +1,464 @@
+//! A transaction on its way through the loop, from its first attempt to a proved outcome.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem, Update};
+use tracing::Instrument as _;
+
+use crate::call::{Frozen, Outgoing, Reply, Request};
+use crate::drive::{Course, Driven};
+use crate::error::{Error, ErrorKind, Limit, Reason};
+use crate::item::RawItem;
+use crate::lanes::Lease;
+use crate::op::stamped;
+use crate::protocol::call::{Attempt, Call, Outcome, Step};
+use crate::protocol::guard::{Birth, Expect};
+use crate::protocol::log::{Version, WriteId};
+use crate::protocol::transaction::{self, Transaction};
+use crate::settle::Write;
+use crate::store::Store;
+use crate::table::Core;
+use crate::trace;
+use crate::versioned::Etag;
+
+pub(crate) const OPERATION: &str = "transact";
+/// AWS, "TransactWriteItems": the most actions, and the most bytes of all items together.
+pub(crate) const MOST_ACTIONS: usize = 100;
+const MOST_BYTES: usize = 4 * 1024 * 1024;
+
+/// Renders a part for an attempt (none where the part is a check), given the item that last stood in its way.
+pub(crate) type Render =
+    Box<dyn FnMut(Option<&Attempt>, Option<&RawItem>) -> Result<TransactWriteItem, Error> + Send + Sync>;
+
+/// What one part asks of the loop.
+pub(crate) struct Action {
+    pub(crate) table: Arc<Core>,
+    pub(crate) operation: &'static str,
+    pub(crate) key: RawItem,
+    pub(crate) expect: Expect,
+    /// Whether it carries conditions of the caller's.
+    pub(crate) conditional: bool,
+    pub(crate) leaves: Leaves,
+    pub(crate) at: Option<Etag>,
+    pub(crate) render: Render,
+}
+
+/// What a part leaves on its item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leaves {
+    Stamp,
+    /// It deletes the item, log and all.
+    Nothing,
+    /// It is a condition only.
+    AsItWas,
+}
+
+/// A transaction that is in the table.
+#[derive(Debug)]
+pub(crate) struct Settled {
+    pub(crate) replayed: bool,
+    /// The versions that the parts made, and the etags of their items, where they can be told.
+    pub(crate) made: Vec<(Option<u64>, Option<Etag>)>,
+}
+
+/// Runs a transaction of at least one part.
+pub(crate) async fn settle(store: &Store, actions: Vec<Action>) -> Result<Settled, Error> {
+    let retry = store.caller().begin();
+    for (index, action) in actions.iter().enumerate() {
+        let of = |error: Error| action.of(index, error);
+        action.table.check_names().map_err(of)?;
+        if matches!(action.expect, Expect::At { version, .. } if version > Version::LAST) {
+            return Err(of(Error::invalid("the etag's version is beyond the last that a write can count up")));
+        }
+    }
+    // In one order for all transactions of this process, so that no two wait for each other.
+    let mut order: Vec<_> = (0..actions.len()).filter(|index| actions[*index].leaves != Leaves::AsItWas).collect();
+    order.sort_by_key(|index| actions[*index].table.hash(&actions[*index].key));
+    let mut leases: Vec<Option<Lease>> = actions.iter().map(|_| None).collect();
+    for index in order {
+        let item = actions[index].table.hash(&actions[index].key);
+        let Some(lease) = retry.within(store.lanes().lease(item, store.now())).await else {
+            let error = Error::new(ErrorKind::Timeout, "earlier calls on the item took all the time there was");
+            return Err(retry.report(actions[index].of(index, error)).with_limit(Limit::Deadline));
+        };
+        leases[index] = Some(lease);
+    }
+    let births = actions.iter().filter_map(|action| action.expect.birth());
+    let Some(id) = store.write_id(births.max().unwrap_or(WriteId::NIL)) else {
+        let message = "an etag's birth id is from the far future, and no write id can follow it";
+        return Err(Error::new(ErrorKind::Malformed, message).with_operation(OPERATION, actions[0].table.name()));
+    };
+    let parts = actions.iter().zip(&leases).map(|(action, lease)| action.part(lease.as_ref(), id)).collect();
+    let span = trace::operation(OPERATION, actions[0].table.name());
+    let mut run = Run {
+        store,
+        items: vec![None; actions.len()],
+        actions,
+        transaction: Transaction::new(parts),
+        leases,
+        id,
+        rendered: 0,
+        own: None,
+        fence: None,
+    };
+    let mut course = Course::new(store, retry);
+    let outcome = course.drive(&mut run, Step::Send).instrument(span).await;
+    run.conclude(course, outcome)
+}
+
+/// A transaction whose outcome is unknown, as it was left.
+pub(crate) struct Suspended {
+    store: Store,
+    actions: Vec<Action>,
+    transaction: Transaction,
+    /// The last attempts that were its own, and what they sent.
+    last: (Vec<Option<Attempt>>, Frozen),
+    id: WriteId,
+    pub(crate) until: SystemTime,
+}
+
+impl Suspended {
+    /// Sends the last request again, and no other.
+    pub(crate) async fn finish(&self) -> Result<Settled, Error> {
+        let (attempts, frozen) = &self.last;
+        let outgoing = Outgoing::thaw(OPERATION, frozen, self.store.meters()).write_id(self.id.uuid());
+        let mut run = self.run(self.transaction.clone().finish(attempts))?;
+        run.own = Some((attempts.clone(), outgoing));
+        let mut course = Course::new(&self.store, self.store.caller().begin());
+        let outcome = course.drive(&mut run, Step::Send).instrument(self.span()).await;
+        run.conclude(course, outcome)
+    }
+
+    /// Sees to it that the transaction can't apply any more; whether it had been applied.
+    pub(crate) async fn abort(&self) -> Result<bool, Error> {
+        let (attempts, frozen) = &self.last;
+        let (transaction, step) = self.transaction.clone().abort(attempts);
+        let mut run = self.run(transaction)?;
+        run.own = Some((attempts.clone(), Outgoing::thaw(OPERATION, frozen, self.store.meters())));
+        let mut course = Course::new(&self.store, self.store.caller().begin());
+        match course.drive(&mut run, step).instrument(self.span()).await {
+            Outcome::Applied | Outcome::Replayed => Ok(true),
+            Outcome::NotApplied => Ok(false),
+            Outcome::Refused(_) | Outcome::Unknown => run.conclude(course, Outcome::Unknown).map(|_| true),
+        }
+    }
+
+    fn run(&self, transaction: Transaction) -> Result<Run<'_>, Error> {
+        if self.store.now() > self.until {
+            let error =
+                Error::invalid("it is too late to take this transaction up: what is stored may have forgotten it");
+            return Err(error.with_operation(OPERATION, self.actions[0].table.name()));
+        }
+        Ok(Run {
+            store: &self.store,
+            items: vec![None; self.actions.len()],
+            leases: Vec::new(),
+            actions: self.actions.iter().map(Action::suspended).collect(),
+            transaction,
+            id: self.id,
+            rendered: 0,
+            own: None,
+            fence: None,
+        })
+    }
+
+    fn span(&self) -> tracing::Span {
+        trace::operation(OPERATION, self.actions[0].table.name())
+    }
+}
+
+impl Action {
+    /// The same, which is rendered no more.
+    fn suspended(&self) -> Self {
+        Self {
+            table: Arc::clone(&self.table),
+            key: self.key.clone(),
+            render: Box::new(|_, _| Err(Error::invalid("a suspended transaction sends its last request only"))),
+            ..*self
+        }
+    }
+
+    fn part(&self, lease: Option<&Lease>, id: WriteId) -> transaction::Part {
+        let lane = lease.map_or(0, Lease::lane);
+        let call = || Call::new(self.expect, None, lane, self.conditional, id);
+        match self.leaves {
+            Leaves::Stamp => transaction::Part::Write(call()),
+            Leaves::Nothing => transaction::Part::Delete(call()),
+            Leaves::AsItWas => transaction::Part::Check(self.expect),
+        }
+    }
+
+    /// An error of this part.
+    pub(crate) fn of(&self, index: usize, error: Error) -> Error {
+        error.with_operation(OPERATION, self.table.name()).with_part(index)
+    }
+}
+
+/// A transaction under way.
+struct Run<'t> {
+    store: &'t Store,
+    actions: Vec<Action>,
+    transaction: Transaction,
+    leases: Vec<Option<Lease>>,
+    id: WriteId,
+    /// How often the whole was rendered: each rendering has a token of its own.
+    rendered: u32,
+    own: Option<(Vec<Option<Attempt>>, Outgoing)>,
+    fence: Option<(Attempt, Outgoing)>,
+    /// The items that last stood in the parts' way.
+    items: Vec<Option<RawItem>>,
+}
+
+impl Driven for Run<'_> {
+    fn outgoing(&mut self) -> Result<&mut Outgoing, Error> {
+        let now = self.store.now();
+        self.leases.iter_mut().flatten().for_each(|lease| lease.in_doubt(now));
+        if let Some((index, attempt)) = self.transaction.fence() {
+            if self.fence.as_ref().is_none_or(|(rendered, _)| *rendered != attempt) {
+                let action = &self.actions[index];
+                let request = stamped::fence(&action.table, &action.key, &attempt)?;
+                self.fence = Some((attempt, self.render(request)));
+            }
+            return match &mut self.fence {
+                Some((_, outgoing)) => Ok(outgoing),
+                None => unreachable!("it has just been rendered"),
+            };
+        }
+        let attempts = self.transaction.attempts();
+        if self.own.as_ref().is_none_or(|(rendered, _)| *rendered != attempts) {
+            self.id = self.transaction.id().unwrap_or(self.id);
+            let mut items = Vec::with_capacity(attempts.len());
+            for (index, attempt) in attempts.iter().enumerate() {
+                let action = &mut self.actions[index];
+                let item = (action.render)(attempt.as_ref(), self.items[index].as_ref());
+                items.push(item.map_err(|error| self.actions[index].of(index, error))?);
+            }
+            if items.iter().map(bytes).sum::<usize>() > MOST_BYTES {
+                return Err(Error::invalid("the items of a transaction have 4 MB at most; write fewer at once"));
+            }
+            self.rendered += 1;
+            // At most 36 characters. A re-send has the same; a transaction that goes on is another to the service.
+            let token = format!("{}-{}", self.id.uuid().simple(), self.rendered % 1000);
+            let request = self.store.client().transact_write_items().set_transact_items(Some(items));
+            let outgoing = self.render(request.client_request_token(token).into());
+            self.own = Some((attempts, outgoing));
+        }
+        match &mut self.own {
+            Some((_, outgoing)) => Ok(outgoing),
+            None => unreachable!("it has just been rendered"),
+        }
+    }
+
+    fn answered(&mut self, answer: Reply) -> Step {
+        let fenced = self.transaction.fence().map(|(index, _)| index);
+        match (answer, fenced) {
+            (Reply::Done { output }, Some(index)) => {
+                let before = output.into_item();
+                let seen = before.as_ref().map(|item| self.actions[index].table.format().read(item));
+                self.items[index] = before.or(self.items[index].take());
+                self.transaction.applied(seen.as_ref())
+            }
+            (Reply::Done { .. }, None) => self.transaction.applied(None),
+            (Reply::ConditionFailed { item }, Some(index)) => {
+                let seen = item.as_ref().map(|item| self.actions[index].table.format().read(item));
+                self.items[index] = item;
+                self.transaction.fence_failed(seen.as_ref())
+            }
+            (Reply::Cancelled { failed }, None) => {
+                let mut seen = Vec::with_capacity(failed.len());
+                for (index, item) in failed.into_iter().filter(|(index, _)| *index < self.actions.len()) {
+                    let format = self.actions[index].table.format();
+                    seen.push((index, item.as_ref().map(|item| format.read(item))));
+                    self.items[index] = item;
+                }
+                self.transaction.cancelled(&seen)
+            }
+            _ => unreachable!(
+                "a fence is a single write, the rest a transaction, and the others are no answers of the table"
+            ),
+        }
+    }
+
+    fn is_fencing(&self) -> bool {
+        self.transaction.fence().is_some()
+    }
+
+    fn unanswered(&mut self) {
+        // A fence that gets no answer is no reason to suspect the transaction, which is suspected already.
+        self.transaction.unanswered();
+    }
+
+    fn fail(&mut self) -> Step {
+        self.transaction.fail()
+    }
+
+    fn give_up(&mut self) -> Step {
+        self.transaction.give_up()
+    }
+
+    fn renew(&mut self, id: WriteId) {
+        self.transaction.renew(id);
+    }
+
+    fn no_later_id(&self, _: WriteId) -> Error {
+        let attribute = self.actions.first().map_or("", |action| &action.table.format().stamp.birth);
+        Write::no_later_id(attribute)
+    }
+}
+
+impl Run<'_> {
+    fn render(&self, request: Request) -> Outgoing {
+        let outgoing = Outgoing::new(OPERATION, request, self.store.caller().clock(), self.store.meters());
+        outgoing.write_id(self.id.uuid())
+    }
+
+    fn conclude(mut self, course: Course<'_>, outcome: Outcome) -> Result<Settled, Error> {
+        tracing::debug!({ trace::VERDICT } = ?outcome, { trace::WRITE_ID } = %self.id.uuid(), "settled");
+        if outcome != Outcome::Unknown {
+            self.leases.iter_mut().flatten().for_each(Lease::settled);
+        }
+        let (failure, of_kind) = match outcome {
+            Outcome::Applied | Outcome::Replayed => return Ok(self.settled(outcome == Outcome::Replayed)),
+            Outcome::Refused(_) => {
+                let error = self.refused();
+                return Err(course.retry.report(error.with_write_id(self.id.uuid())));
+            }
+            Outcome::NotApplied => (course.ended_by.or(course.failure), None),
+            Outcome::Unknown => (course.failure.or(course.ended_by), Some(ErrorKind::OutcomeUnknown)),
+        };
+        let error = match (of_kind, failure) {
+            (None, Some(failure)) => failure,
+            (None, None) => Error::of(ErrorKind::Contention),
+            (Some(kind), Some(failure)) => Error::of(kind).with_source(failure),
+            (Some(kind), None) => Error::of(kind),
+        };
+        let table = error.part().unwrap_or_default();
+        let error = error.with_operation(OPERATION, self.actions[table].table.name());
+        let error = course.retry.report(error.with_write_id(self.id.uuid()));
+        let last = self.own.and_then(|(attempts, outgoing)| Some((attempts, outgoing.freeze()?)));
+        Err(match last.filter(|_| outcome == Outcome::Unknown) {
+            Some(last) => {
+                let kept = self.actions.iter().map(|action| action.table.schema().pending_for()).min();
+                error.with_suspended(Arc::new(Suspended {
+                    until: self.store.now() + kept.unwrap_or_default(),
+                    store: self.store.clone(),
+                    actions: self.actions.iter().map(Action::suspended).collect(),
+                    transaction: self.transaction,
+                    last,
+                    id: self.id,
+                }))
+            }
+            None => error,
+        })
+    }
+
+    fn settled(&self, replayed: bool) -> Settled {
+        let made = self.actions.iter().zip(&self.items).enumerate().map(|(index, (action, item))| {
+            let seen = item.as_ref().filter(|_| replayed).map(|item| action.table.format().read(item));
+            let Some(call) = self.transaction.made_by(index, seen.as_ref()) else { return (None, None) };
+            if action.operation == "delete" {
+                return (None, None);
+            }
+            let version = call.version_made(seen.as_ref());
+            let birth = seen.as_ref().and_then(|seen| seen.log()).map(|log| log.birth).or_else(|| call.birth_made());
+            (version, version.zip(birth).map(|(version, birth)| Etag::new(version, Birth::Known(birth))))
+        });
+        Settled { replayed, made: made.collect() }
+    }
+
+    /// The error of the first part that refuses, with the reasons of all.
+    fn refused(&self) -> Error {
+        let reasons: Vec<_> = self
+            .transaction
+            .refusals()
+            .iter()
+            .map(|(index, refusal)| {
+                let action = &self.actions[*index];
+                let kind = match refusal.kind() {
+                    // That an attribute isn't as it was read is a conflict too.
+                    ErrorKind::ConditionFailed if action.operation == "save" => ErrorKind::VersionConflict,
+                    kind => kind,
+                };
+                let item = self.items[*index].clone().map(|item| (item, action.table.format().clone()));
+                Reason { part: *index, kind, item }
+            })
+            .collect();
+        let Some(first) = reasons.first() else { return Error::of(ErrorKind::Contention) };
+        let (action, index) = (&self.actions[first.part], first.part);
+        let error = match (first.kind, &first.item) {
+            (ErrorKind::Malformed, Some((item, format))) => format.unusable(item),
+            (kind, _) => Error::of(kind),
+        };
+        let error = match &first.item {
+            Some((item, format)) => error.with_current(item.clone(), format.clone()),
+            None => error,
+        };
+        action.of(index, error.at(action.at)).with_reasons(reasons)
+    }
+}
+
+/// A request of a verb's own, as a part of a transaction.
+pub(crate) fn part(request: Request) -> Result<TransactWriteItem, Error> {
+    let item = TransactWriteItem::builder();
+    Ok(match request {
+        Request::Put(request) => {
+            let put = request.as_input().clone().build();
+            let put = put.map_err(|error| Error::invalid("the request could not be built").with_source(error))?;
+            let part = Put::builder()
+                .set_table_name(put.table_name)
+                .set_item(put.item)
+                .set_condition_expression(put.condition_expression)
+                .set_expression_attribute_names(put.expression_attribute_names)
+                .set_expression_attribute_values(put.expression_attribute_values)
+                .set_return_values_on_condition_check_failure(put.return_values_on_condition_check_failure);
+            item.put(stamped::built(part.build())?).build()
+        }
+        Request::Update(request) => {
+            let update = stamped::built(request.as_input().clone().build())?;
+            let part = Update::builder()
+                .set_table_name(update.table_name)
+                .set_key(update.key)
+                .set_update_expression(update.update_expression)
+                .set_condition_expression(update.condition_expression)
+                .set_expression_attribute_names(update.expression_attribute_names)
+                .set_expression_attribute_values(update.expression_attribute_values)
+                .set_return_values_on_condition_check_failure(update.return_values_on_condition_check_failure);
+            item.update(stamped::built(part.build())?).build()
+        }
+        Request::Delete(request) => {
+            let delete = stamped::built(request.as_input().clone().build())?;
+            let part = Delete::builder()
+                .set_table_name(delete.table_name)
+                .set_key(delete.key)
+                .set_condition_expression(delete.condition_expression)
+                .set_expression_attribute_names(delete.expression_attribute_names)
+                .set_expression_attribute_values(delete.expression_attribute_values)
+                .set_return_values_on_condition_check_failure(delete.return_values_on_condition_check_failure);
+            item.delete(stamped::built(part.build())?).build()
+        }
+        _ => return Err(Error::invalid("only writes and checks can be in a transaction")),
+    })
+}
+
+/// What a part brings along, which its item has at least.
+fn bytes(part: &TransactWriteItem) -> usize {
+    let item = part.put.as_ref().map(|put| &put.item);
+    let values = part.update.as_ref().and_then(|update| update.expression_attribute_values.as_ref());
+    let size = |(name, value): (&String, &AttributeValue)| name.len() + size(value);
+    item.into_iter().chain(values).flatten().map(size).sum()
+}
+
+/// AWS, "DynamoDB item sizes and formats", the least of it.
+fn size(value: &AttributeValue) -> usize {
+    match value {
+        AttributeValue::S(text) => text.len(),
+        AttributeValue::N(number) => number.len().div_ceil(2),
+        AttributeValue::B(bytes) => bytes.as_ref().len(),
+        AttributeValue::Ss(texts) => texts.iter().map(String::len).sum(),
+        AttributeValue::Bs(blobs) => blobs.iter().map(|bytes| bytes.as_ref().len()).sum(),
+        AttributeValue::L(values) => values.iter().map(size).sum(),
+        AttributeValue::M(values) => values.iter().map(|(name, value)| name.len() + size(value)).sum(),
+        _ => 1,
+    }
+}
