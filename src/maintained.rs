@@ -19,7 +19,7 @@ use crate::key::KeyAttribute as _;
 /// DynamoDB deletes them within a few days (AWS, "Using time to live"). Until then **reads take them for absent**, by this client's
 /// clock: `get`, `get_many`, `modify` (`NotFound`), queries and scans. **Writes see what is stored**: an `insert` over an expired item is
 /// refused as `AlreadyExists` and brings it along, a keyed one that is repeated is `Replayed`, an `update` or a `save` is applied to it, and goes with it unless the expiry is sliding. Two
-/// ways out: an `upsert` begins a new time, and [`delete(..).at(&expired)`](crate::Delete::at), with the item that the refusal
+/// ways out: an `upsert` begins a new time (and keeps the time of its making, if it has one), and [`delete(..).at(&expired)`](crate::Delete::at), with the item that the refusal
 /// brought along, makes place for an insert.
 ///
 /// That DynamoDB deletes it takes the item's log along, as any hard delete: see [where the promise ends](crate::guide::where_the_promise_ends).
@@ -239,6 +239,14 @@ impl Maintained {
         if let Some(name) = names.iter().find(|name| taken(name)) {
             return Some(format!(
                 "the attribute `{name}` can't maintain itself: it is empty, a key, the version, or holds another time already; name another"
+            ));
+        }
+        let is_aliased = |name: &&str| {
+            schema.known_attributes().iter().any(|known| known.name() == *name && !known.alias_names().is_empty())
+        };
+        if let Some(name) = names.iter().find(|name| is_aliased(name)) {
+            return Some(format!(
+                "the attribute `{name}` maintains itself, under one name: leave its aliases out, beside which it would be written"
             ));
         }
         let ttl = schema.tombstones_left()?.ttl_attribute_name();

@@ -333,6 +333,10 @@ async fn tombstones_are_no_items() {
     let others = World::<Session>::store(&world.engine, &world.faults).table_named::<Other>("sessions");
     let (items, requests) = world.counted(others.query("eve").limit(5).items().collect()).await;
     assert_eq!((items.expect("is read").len(), requests), (5, 2));
+    assert_eq!(others.query("eve").count().await.expect("is counted"), 5);
+    let either = Other::FIELDS.id.eq("s-03") | Other::FIELDS.id.eq("s-17");
+    assert_eq!(others.scan().filter(either).count().await.expect("is counted"), 1);
+    assert_eq!(others.scan().limit(3).count().await.expect("is counted"), 3);
     #[derive(Debug, Deserialize)]
     struct Id {
         id: String,

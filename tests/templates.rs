@@ -620,3 +620,26 @@ async fn queries_scans_and_counts_bring_the_items_of_their_type() {
     assert_eq!(shop.lines.scan().count().await.expect("is counted"), 3);
     assert_eq!(shop.profiles.scan().items().collect().await.expect("are profiles").len(), 1);
 }
+
+#[tokio::test]
+async fn a_save_brings_an_item_into_an_index_that_came_later() {
+    let shop = Shop::open().await;
+    shop.orders.insert(&order("ann", 7)).send().await.expect("is new");
+    // As a program wrote it that knew of no such index, and one that knew of another.
+    let stale = [("byDay-pk", None), ("byDay-sk", Some(text("of another kind")))];
+    for (name, value) in stale {
+        let mut item = shop.order("ann", 7).await;
+        match value {
+            Some(value) => item.insert(name.to_owned(), value),
+            None => item.remove(name),
+        };
+        shop.put(item).await;
+        let found = shop.orders.get(Order::key("ann", 7)).send().await.expect("is read").expect("is there");
+        let unchanged = shop.orders.save(found.clone().with(|_| {})).send().await.expect("has nothing to write");
+        assert_eq!(unchanged.outcome(), dynamo_once::Outcome::Unchanged);
+        shop.orders.save(found.with(|order| order.placed_at += 1)).send().await.expect("is as it was read");
+        assert_eq!(shop.orders.query(Order::on_day("2026-01-31")).count().await.expect("is counted"), 1, "{name}");
+        let sort = shop.order("ann", 7).await.get("byDay-sk").cloned();
+        assert_eq!(sort, Some(text("open#000050")), "{name}");
+    }
+}

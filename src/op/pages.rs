@@ -156,8 +156,10 @@ impl<T: Item, R> Selection<T, R> {
         let is_filtered = self.filter.is_some();
         let filter = self.filter.map(Condition::into_node).transpose()?;
         source.check_filter(filter.as_ref())?;
-        let filter = [filter, tombstones(&core), source.entities(&core)].into_iter().flatten().reduce(Node::and);
-        let filter = filter.map(|node| rendering.condition(&node));
+        let leaves_tombstones = core.schema().tombstones_left().is_some();
+        let is_live = leaves_tombstones.then(|| no_tombstone(&core));
+        let filter = [filter, is_live, source.entities(&core)].into_iter().flatten().reduce(Node::and);
+        let mut filter = filter.map(|node| rendering.condition(&node));
 
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         let query = {
@@ -169,6 +171,16 @@ impl<T: Item, R> Selection<T, R> {
         let keys = source.keys(&core);
         let after = self.after.map(|token| token.key(query, &keys, source.partition())).transpose()?;
 
+        // Those that another program has left are told when items are read, and have to be told where none is. It's the same query.
+        if reads == Reads::Count && !leaves_tombstones {
+            let no_tombstone = rendering.condition(&no_tombstone(&core));
+            // The `AND` beside a filter.
+            rendering.count(1);
+            filter = Some(match filter {
+                Some(filter) => format!("{no_tombstone} AND {filter}"),
+                None => no_tombstone,
+            });
+        }
         let looks_at_items = reads == Reads::Items || except.is_some() || source.is_shared(&core);
         let reads = if looks_at_items { Reads::Items } else { Reads::Count };
         let attributes = self.shape.attributes.filter(|_| looks_at_items);
@@ -205,9 +217,8 @@ impl<T: Item, R> Selection<T, R> {
 }
 
 /// A tombstone is no item. (AWS: what a filter takes out is read, and paid for, all the same.)
-fn tombstones(core: &Core) -> Option<Node> {
-    core.schema().tombstones_left()?;
-    Some(Node::not_exists(RawPath::from(core.format().stamp.tombstone.clone())))
+fn no_tombstone(core: &Core) -> Node {
+    Node::not_exists(RawPath::from(core.format().stamp.tombstone.clone()))
 }
 
 /// The projection's attributes, and what the library has to see: the item's place, its version, its birth, and whether it has expired.
@@ -359,7 +370,9 @@ impl Plan {
 
     /// The token to go on after this place.
     pub(crate) fn token(&self, place: &[AttributeValue]) -> Option<StartToken> {
-        StartToken::after(self.query, self.keys.iter().copied().zip(place))
+        // An item without one of the attributes has no place, and values mustn't go by others' names.
+        let is_whole = place.len() == self.keys.len();
+        StartToken::after(self.query, self.keys.iter().copied().zip(place)).filter(|_| is_whole)
     }
 
     /// The token that it began with.

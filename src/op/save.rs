@@ -191,11 +191,26 @@ fn differences<T: Item>(core: &Core, etag: Etag, [stored, before, after]: [&RawI
             attribute.alias_names().iter().for_each(|alias| changes.remove_unless_changed(*alias));
         }
     }
+    if !changes.is_empty() {
+        keep_indexes_in_step(core, &mut changes, after);
+    }
     let is_nested = changes.iter().any(|change| change.path.is_nested());
     if is_nested && !reads_as::<T>(core, etag, &apply(&changes, &whole(core, stored, before)), after) {
         changes = changes.top_level(after);
     }
     changes
+}
+
+/// Writes what is put together for indexes, changed or not: a program that knew of no such index, or of another, may have written the item.
+/// What is the same as before costs an index nothing.
+fn keep_indexes_in_step(core: &Core, changes: &mut Changes, after: &RawItem) {
+    for (name, _) in core.schema().computed_for_indexes().filter(|(name, _)| !changes.touches(name)).collect::<Vec<_>>()
+    {
+        match after.get(name) {
+            Some(value) => changes.set_raw(RawPath::from(name), value.clone()),
+            None => changes.remove_raw(RawPath::from(name)),
+        }
+    }
 }
 
 /// The stored item, of what is kept of it and what the item serialised as, which stands for what was read under another name.
