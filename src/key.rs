@@ -68,7 +68,9 @@ pub trait Key: Clone + Send + Sync + 'static {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't stand for a key of type `{K}`",
     label = "this is a `{Self}`, the key is a `{K}`",
-    note = "an item with a sort key takes a tuple: (partition key, sort key)"
+    note = "an item with a sort key takes a tuple: (partition key, sort key)",
+    note = "the key of an item `T` with key templates is made by its derived functions: `T::key(..)` for one item, `T::keys(..)` for a \
+            partition"
 )]
 pub trait IntoKey<K> {
     /// The key.

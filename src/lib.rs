@@ -121,7 +121,7 @@ pub use op::save::Save;
 pub use op::scan::Scan;
 pub use op::update::Update;
 pub use op::upsert::Upsert;
-pub use partition::{IntoPartition, Leading, Partition, SortKey};
+pub use partition::{Bound, IntoPartition, Leading, Partition, SortKey};
 pub use pending::{Aborted, Pending, PendingToken};
 pub use projection::Projection;
 pub use retry::RetryPolicy;

@@ -26,7 +26,7 @@ use syn::{DeriveInput, parse_macro_input};
 /// "ORDER#{order_id:010}")]`. The key's type is then `ItemKey`; `Order::key(..)` makes one of the fields' values, and
 /// `Order::keys(..)` stands for all items with a partition key. The attributes are `pk` and `sk`, unless
 /// `partition_key_attribute = ".."` and `sort_key_attribute = ".."` name others. A number may have a width, `{order_id:010}`, so that
-/// the keys have its order. A template without fields is the same key for all items; one key may be a template, and the other a marked
+/// the keys have its order; a range over the sort keys is refused for a number without one. A template without fields is the same key for all items; one key may be a template, and the other a marked
 /// field.
 ///
 /// `#[item(index(name = "by-status", partition_key = status, sort_key = placed_at))]` declares a secondary index, whose keys are
