@@ -107,9 +107,15 @@ fn times(items: &[Versioned<Reading>]) -> Vec<u32> {
     items.iter().map(|item| item.at).collect()
 }
 
+#[track_caller]
 fn invalid<V>(result: Result<V, Error>, says: &[&str]) {
+    refused(result, ErrorKind::Invalid, says);
+}
+
+#[track_caller]
+fn refused<V>(result: Result<V, Error>, kind: ErrorKind, says: &[&str]) {
     let error = result.err().expect("is refused");
-    assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+    assert_eq!((error.kind(), error.attempts()), (kind, 0), "{error}");
     says.iter().for_each(|part| assert!(error.to_string().contains(part), "{error}: {part}"));
 }
 
@@ -424,9 +430,11 @@ async fn a_start_token_of_another_query_is_refused() {
         a().filter(f.value.gt(2)),
         World::<Reading>::store(&world.engine, &world.faults).table_named::<Reading>("others").query("a"),
     ] {
-        invalid(other.start_after(token.clone()).items().collect().await, &["the start token is of another query"]);
+        let says = ["the start token is of another query or scan"];
+        refused(other.start_after(token.clone()).items().collect().await, ErrorKind::BadToken, &says);
     }
-    invalid(world.table.scan().start_after(token.clone()).page().await, &["scan of readings", "another query"]);
+    let scanned = world.table.scan().start_after(token.clone()).page().await;
+    refused(scanned, ErrorKind::BadToken, &["scan of readings", "another query or scan"]);
     invalid(world.table.scan().segments(2).start_after(token.clone()).count().await, &["a parallel scan has no order"]);
     assert_eq!(world.sent(), before);
 
@@ -436,7 +444,8 @@ async fn a_start_token_of_another_query_is_refused() {
     let mut damaged = token.to_string();
     let letter = damaged.remove(20);
     damaged.insert(20, if letter == 'A' { 'B' } else { 'A' });
-    invalid(damaged.parse::<StartToken>(), &["this is no start token, or it was damaged"]);
+    let says = ["this is no start token, or it was damaged"];
+    refused(damaged.parse::<StartToken>(), ErrorKind::BadToken, &says);
     assert!(!format!("{token:?}").contains("sensor"));
 }
 

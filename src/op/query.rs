@@ -43,8 +43,7 @@ use crate::table::Table;
 ///
 /// [`Invalid`](crate::ErrorKind::Invalid), before anything is sent, for a limit or a page size of 0; a filter that names a key attribute of
 /// what is queried; a second condition on the sort key; bounds of which the first is the greater; a range over a template's number without a
-/// width; strong reads of a global index; a start
-/// token of another query. Those of a decode, and those that end the retries, are said at [`Items`].
+/// width; strong reads of a global index. [`BadToken`](crate::ErrorKind::BadToken), likewise, for a start token of another query or scan. Those of a decode, and those that end the retries, are said at [`Items`].
 ///
 /// # Examples
 ///

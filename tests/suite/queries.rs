@@ -119,7 +119,7 @@ pub(crate) async fn pages_follow_each_other_without_gap_or_repeat(world: Arc<Wor
     let token = page.next().expect("there is more").clone();
     let rest = table.query("a").start_after(token.clone()).items().collect().await?;
     assert_eq!(times(&rest), (10..31).filter(|at| *at != 12).collect::<Vec<_>>());
-    assert!(table.query("b").start_after(token).page().await.unwrap_err().is_invalid(), "it is of another query");
+    assert!(table.query("b").start_after(token).page().await.unwrap_err().is_bad_token(), "it is of another query");
     Ok(())
 }
 
