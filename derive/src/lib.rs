@@ -67,7 +67,8 @@ pub fn derive_document(input: TokenStream) -> TokenStream {
     document::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
-/// Lets a newtype of a key type be a key: a tuple struct with one field, or a `#[serde(transparent)]` struct with one.
+/// Lets a newtype of a key type be a key: a tuple struct with one field, or a `#[serde(transparent)]` struct with one. And an enum without
+/// data, such as a status, which is stored as its variant's name; serde's `rename` and `rename_all` are honoured.
 #[proc_macro_derive(KeyAttribute)]
 pub fn derive_key_attribute(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
