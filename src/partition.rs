@@ -36,7 +36,8 @@ pub struct Partition<T, S> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` names no partition of `{T}`",
     label = "not the partition key of a `{T}`, nor a `Partition` of it",
-    note = "give the partition key's value, or what the item's derived functions for its key templates and indexes return: `{T}::keys(..)`"
+    note = "give the partition key's value, or what the item's derived functions for its key templates and indexes return: `{T}::keys(..)`",
+    note = "an item type without a sort key has one item for a partition key: `get` it"
 )]
 pub trait IntoPartition<T: Item> {
     /// The type of the sort keys.
@@ -154,6 +155,7 @@ impl<T: Item, S> IntoPartition<T> for Partition<T, S> {
 
 macro_rules! into_partition {
     ($($value:ty => $key:ty;)*) => {$(
+        #[diagnostic::do_not_recommend]
         impl<T: Item<Key = ($key, S)>, S> IntoPartition<T> for $value {
             type Sort = S;
 

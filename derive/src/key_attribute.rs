@@ -52,6 +52,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
         }
 
         #[automatically_derived]
+        #[diagnostic::do_not_recommend]
         impl<__T: ::dynamo_once::Item<Key = (#name, __S)>, __S> ::dynamo_once::IntoPartition<__T> for #name {
             type Sort = __S;
 
@@ -61,6 +62,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
         }
 
         #[automatically_derived]
+        #[diagnostic::do_not_recommend]
         impl<__T: ::dynamo_once::Item<Key = (#name, __S)>, __S> ::dynamo_once::IntoPartition<__T> for &#name {
             type Sort = __S;
 

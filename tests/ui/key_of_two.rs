@@ -16,7 +16,7 @@ enum Status {
 }
 
 #[derive(Clone, Serialize, Deserialize, KeyAttribute)]
-#[serde(into = "u8", try_from = "u8")]
+#[serde(untagged)]
 enum Coded {
     Open,
 }
