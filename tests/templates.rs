@@ -706,6 +706,9 @@ async fn a_range_over_a_number_without_a_width_is_refused() {
     assert_eq!(by_number().count().await.expect("is counted"), 6);
     assert_eq!(by_number().eq((2, "a")).count().await.expect("is counted"), 1);
     assert_eq!(by_number().begins_with((2,)).count().await.expect("is counted"), 1);
+    // Texts sort with what follows them: a space comes before `#`.
+    let spaced = Task { team: "red".to_owned(), due: 1, project: "b c".to_owned(), number: 7 };
+    tasks.insert(&spaced).send().await.expect("is new");
     // Only what is asked for has to have an order.
     let by_project = || tasks.query(Task::by_project("red"));
     assert_eq!(by_project().ge(("b",)).count().await.expect("is counted"), 2);

@@ -30,7 +30,7 @@ use crate::table::Table;
 ///
 /// The sort keys of a template are texts, and have the order of texts. So a range over a number without a width, which would have "10"
 /// before "9", is refused: give the template one, `{number:010}`, or query by an index on the field itself. Texts have the order that
-/// they are stored in, with punctuation of the template's encoded: a `#` sorts as the `%23` that it is there.
+/// they are stored in, with punctuation of the template's encoded: a `#` sorts as the `%23` that it is there, and `a b#` before `a#`.
 ///
 /// # Idempotency
 ///
