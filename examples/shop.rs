@@ -161,7 +161,7 @@ async fn a_day(shop: &Shop) -> Outcome {
         for order in page.items() {
             println!("  {}: {:.2} EUR", order.number, order.total.0 as f64 / 100.0);
         }
-        match page.next() {
+        match page.next_token() {
             Some(token) => next = Some(token.to_string().parse()?), // As a link's text, and back.
             None => break,
         }

@@ -42,6 +42,9 @@ pub struct Error {
 pub enum ErrorKind {
     /// The input, or the configuration, makes no request; nothing was sent.
     Invalid,
+    /// A start token or the token of a pending write is none to go on with: it was damaged, or is of another format, query, scan, table or
+    /// call, or too old; nothing was sent.
+    BadToken,
     /// A stored item, or a part of it, can't be read as the type asked for.
     Decode,
     /// A stored item is of another type: its key isn't one that the type's key templates make.
@@ -304,6 +307,12 @@ impl Error {
         self.kind() == ErrorKind::Invalid
     }
 
+    /// Whether this is [`ErrorKind::BadToken`]: of a token that came with a web request, the client's mistake and no one else's.
+    #[must_use]
+    pub fn is_bad_token(&self) -> bool {
+        self.kind() == ErrorKind::BadToken
+    }
+
     /// Whether this is [`ErrorKind::Decode`].
     #[must_use]
     pub fn is_decode(&self) -> bool {
@@ -316,6 +325,11 @@ impl Error {
     /// An input that can't be written; nothing was sent.
     pub(crate) fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorKind::Invalid, message)
+    }
+
+    /// A token that is none to go on with; nothing was sent.
+    pub(crate) fn bad_token(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::BadToken, message)
     }
 
     /// An error that says more than its kind does.
@@ -492,6 +506,7 @@ impl ErrorKind {
     fn as_str(self) -> &'static str {
         match self {
             Self::Invalid => "invalid",
+            Self::BadToken => "bad token",
             Self::Decode => "the stored item can't be decoded",
             Self::OtherType => "the stored item is of another type",
             Self::AlreadyExists => "already exists",

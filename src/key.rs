@@ -23,13 +23,15 @@ pub enum KeyType {
     Binary,
 }
 
-/// A type that can be a partition key or a sort key: strings, integers, bytes, times ([`EpochSeconds`], [`EpochMillis`]), and newtypes of them by
-/// `#[derive(KeyAttribute)]`.
+/// A type that can be a partition key or a sort key: strings, integers, bytes, times ([`EpochSeconds`], [`EpochMillis`]), and by
+/// `#[derive(KeyAttribute)]` newtypes of them, and enums without data.
+///
+/// Written by hand it is what serde stores of the type, and [`IntoKey`] goes with it, for the type itself and a reference to it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be a key",
     label = "not a key type",
     note = "DynamoDB's keys are strings, whole numbers and bytes: use `String`, an integer, `Vec<u8>` with `serde_bytes`, \
-            or a newtype of one with `#[derive(KeyAttribute)]`"
+            or a newtype of one, or an enum without data, with `#[derive(KeyAttribute)]`"
 )]
 pub trait KeyAttribute: Clone + Send + Sync + 'static {
     /// How such a key is stored.
@@ -68,7 +70,9 @@ pub trait Key: Clone + Send + Sync + 'static {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't stand for a key of type `{K}`",
     label = "this is a `{Self}`, the key is a `{K}`",
-    note = "an item with a sort key takes a tuple: (partition key, sort key)"
+    note = "an item with a sort key takes a tuple: (partition key, sort key)",
+    note = "the key of an item `T` with key templates is made by its derived functions: `T::key(..)` for one item, `T::keys(..)` for a \
+            partition"
 )]
 pub trait IntoKey<K> {
     /// The key.

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`Outcome::Applied`] | the effect is in the table exactly once; the reply came the ordinary way |
 //! | [`Outcome::Replayed`] | the same, found out from the stored stamp |
+//! | [`Outcome::Unchanged`] | there was nothing to change, and nothing was sent |
 //! | refused: [`Error::is_refused`] | the effect is not in the table, and no attempt under way can put it there; the error brings the item along |
 //! | not applied: another [`ErrorKind`] | gave up, and nothing of it can have reached the table |
 //! | [`ErrorKind::OutcomeUnknown`] | none of these could be proved; never reported as one of them |
@@ -133,7 +134,7 @@ pub use op::transact::{Part, PendingTransaction, Transact, Transacted};
 pub use op::transact_get::{Found, TransactGet};
 pub use op::update::Update;
 pub use op::upsert::Upsert;
-pub use partition::{IntoPartition, Leading, Partition, SortKey};
+pub use partition::{Bound, IntoPartition, Leading, Partition, SortKey};
 pub use pending::{Aborted, Pending, PendingToken};
 pub use projection::Projection;
 pub use retry::RetryPolicy;

@@ -36,7 +36,8 @@ pub struct Partition<T, S> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` names no partition of `{T}`",
     label = "not the partition key of a `{T}`, nor a `Partition` of it",
-    note = "give the partition key's value, or what the item's derived functions for its key templates and indexes return"
+    note = "give the partition key's value, or what the item's derived functions for its key templates and indexes return: `{T}::keys(..)`",
+    note = "an item type without a sort key has one item for a partition key: `get` it"
 )]
 pub trait IntoPartition<T: Item> {
     /// The type of the sort keys.
@@ -61,6 +62,19 @@ pub trait SortKey {
     note = "a string begins with a string, bytes with bytes, and a sort key of several parts with a tuple of its first parts: `(part,)`"
 )]
 pub trait Leading<S> {
+    /// The parts, in order.
+    fn parts(self) -> Vec<AttributeValue>;
+}
+
+/// A bound of a range of sort keys of type `S`: a whole one, or of several parts the first of them, which stand for all that begin
+/// with them.
+#[diagnostic::on_unimplemented(
+    message = "a `{Self}` is no bound of sort keys of type `{S}`",
+    label = "this is a `{Self}`, the sort keys are `{S}`",
+    note = "a template's sort key takes a tuple of its parts, or of the first of them: `(part,)`, also for a single one; a marked field \
+            takes the bare value"
+)]
+pub trait Bound<S> {
     /// The parts, in order.
     fn parts(self) -> Vec<AttributeValue>;
 }
@@ -141,6 +155,7 @@ impl<T: Item, S> IntoPartition<T> for Partition<T, S> {
 
 macro_rules! into_partition {
     ($($value:ty => $key:ty;)*) => {$(
+        #[diagnostic::do_not_recommend]
         impl<T: Item<Key = ($key, S)>, S> IntoPartition<T> for $value {
             type Sort = S;
 
@@ -170,6 +185,13 @@ impl<K: KeyAttribute> SortKey for K {
 impl SortKey for () {
     fn parts(&self) -> Vec<AttributeValue> {
         Vec::new()
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<S: KeyAttribute, I: IntoKey<S>> Bound<S> for I {
+    fn parts(self) -> Vec<AttributeValue> {
+        vec![self.into_key().to_attribute()]
     }
 }
 
@@ -218,6 +240,12 @@ macro_rules! sort_key_of_parts {
                 vec![$($part.to_attribute()),*]
             }
         }
+
+        impl<$($part: KeyAttribute),*> Bound<($($part,)*)> for &($($part,)*) {
+            fn parts(self) -> Vec<AttributeValue> {
+                SortKey::parts(self)
+            }
+        }
     };
 }
 
@@ -233,6 +261,12 @@ macro_rules! leading_parts {
             fn parts(self) -> Vec<AttributeValue> {
                 let ($($given,)*) = self;
                 vec![$(IntoKey::<$part>::into_key($given).to_attribute()),*]
+            }
+        }
+
+        impl<$($part: KeyAttribute, $given: IntoKey<$part>,)* $($rest),*> Bound<($($part,)* $($rest,)*)> for ($($given,)*) {
+            fn parts(self) -> Vec<AttributeValue> {
+                Leading::<($($part,)* $($rest,)*)>::parts(self)
             }
         }
     };

@@ -113,8 +113,8 @@ impl Pending {
     /// # Errors
     ///
     /// [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown), with another [`Pending`], where it can't be told, such as where the key
-    /// is absent and tombstones aren't left; [`Invalid`](crate::ErrorKind::Invalid) where it is too late; and what else ended the
-    /// retries.
+    /// is absent and tombstones aren't left; [`Invalid`](crate::ErrorKind::Invalid) where it is too late, or
+    /// [`BadToken`](crate::ErrorKind::BadToken) where a token brought it here; and what else ended the retries.
     pub async fn abort(&self) -> Result<Aborted, Error> {
         Ok(if self.suspended.abort().await? { Aborted::Applied } else { Aborted::Prevented })
     }

@@ -152,7 +152,9 @@ impl Suspended {
     {
         let Call { expect, keyed, conditional, .. } = self.call;
         if (&self.key, expect, keyed, conditional) != (&write.key, write.expect, write.keyed, write.conditional) {
-            return Err(self.of(Error::invalid("the token is of a call with another key, etag, condition or content")));
+            return Err(
+                self.of(Error::bad_token("the token is of a call with another key, etag, condition or content"))
+            );
         }
         if matches!(self.last.guard, Guard::Revive { .. }) {
             return Err(self.of(Error::invalid(
@@ -165,7 +167,7 @@ impl Suspended {
         caller.serialise(&mut outgoing).await;
         match outgoing.freeze() {
             Some(frozen) if frozen.fingerprint() == self.content.fingerprint() => self.send(outgoing).await,
-            _ => Err(self.of(Error::invalid("the content is another than that of the call that is resumed"))),
+            _ => Err(self.of(Error::bad_token("the content is another than that of the call that is resumed"))),
         }
     }
 
@@ -217,9 +219,12 @@ impl Suspended {
 
     fn check_time(&self) -> Result<(), Error> {
         if self.table.store().now() > self.until {
-            return Err(
-                self.of(Error::invalid("it is too late to take this call up: what is stored may have forgotten it"))
-            );
+            let kind = match self.content {
+                Content::Here(_) => ErrorKind::Invalid,
+                Content::Elsewhere(_) => ErrorKind::BadToken,
+            };
+            let late = "it is too late to take this call up: what is stored may have forgotten it";
+            return Err(self.of(Error::new(kind, late)));
         }
         Ok(())
     }

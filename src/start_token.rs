@@ -17,8 +17,9 @@ use crate::token::{self, KeyValue};
 /// carries.
 ///
 /// It names the key of the last item that was read, and holds a fingerprint of the query: its table and index, partition, conditions and
-/// order. A query that differs in one of these refuses it; page size, limit, consistency and projection may differ. It is one line of text
-/// that needs no escaping in URLs.
+/// order; or of the scan. A query or scan that differs in one of these refuses it as [`BadToken`](crate::ErrorKind::BadToken), and so is what
+/// isn't one refused by `parse`; page size, limit, consistency and projection may differ. It is one line of text that needs no escaping in
+/// URLs and forms.
 ///
 /// It is neither signed nor encrypted: whoever has it can read the key of that item in it. A checksum tells a token that was damaged.
 /// Whoever makes one up can begin at another place of the same query, and see nothing else by it.
@@ -58,8 +59,8 @@ impl StartToken {
     ) -> Result<RawItem, Error> {
         let Contents { query: of, key, .. } = &*self.contents;
         if *of != query {
-            return Err(Error::invalid(
-                "the start token is of another query: table, index, partition, sort condition, filter and order have to be the same",
+            return Err(Error::bad_token(
+                "the start token is of another query or scan: table, index, partition, sort condition, filter and order have to be the same",
             ));
         }
         let key: RawItem = key.iter().map(|(name, value)| (name.clone(), value.attribute())).collect();
@@ -67,13 +68,13 @@ impl StartToken {
         // What the fingerprint says already, of a token that wasn't made up. The service writes numbers its own way.
         let is_within = partition.is_none_or(|(name, value)| key::is_same(key.get(*name), Some(value)));
         if !has_names || !is_within {
-            return Err(Error::invalid("the start token names a key that the query can't come upon"));
+            return Err(Error::bad_token("the start token names a key that the query or scan can't come upon"));
         }
         Ok(key)
     }
 }
 
-/// Base64 that needs no escaping in URLs.
+/// Base64 that needs no escaping in URLs and forms.
 impl fmt::Display for StartToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&token::seal(&self.contents).ok_or(fmt::Error)?)
@@ -124,25 +125,40 @@ mod tests {
     }
 
     #[test]
+    fn a_token_has_no_padding_and_may_get_it_on_its_way() {
+        for id in ["a", "ab", "abc"] {
+            let key = [("id", text(id))];
+            let token = StartToken::after(QUERY, key.iter().map(|(name, value)| (*name, value))).expect("is a key");
+            let whole = token.to_string();
+            assert!(whole.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_".contains(letter)), "{whole}");
+            let padding = "=".repeat(whole.len().next_multiple_of(4) - whole.len());
+            for text in [whole.clone(), format!("{whole}{padding}")] {
+                assert_eq!(text.parse::<StartToken>().expect("is a token"), token, "{text}");
+            }
+        }
+    }
+
+    #[test]
     fn a_token_with_any_letter_changed_is_refused() {
         let whole = token().to_string();
         for place in 0..whole.len() {
             let mut letters = whole.clone().into_bytes();
             letters[place] = if letters[place] == b'A' { b'B' } else { b'A' };
             let error = String::from_utf8(letters).expect("is text").parse::<StartToken>().expect_err("is refused");
-            assert!(error.is_invalid() && error.to_string().contains("damaged"), "{place}: {error}");
+            assert!(error.is_bad_token() && error.to_string().contains("damaged"), "{place}: {error}");
         }
     }
 
     #[test]
     fn a_token_of_another_query_key_or_partition_is_refused() {
         let names = ["id", "at"];
-        assert!(token().key([8; 8], &names, None).expect_err("is refused").to_string().contains("another query"));
+        let error = token().key([8; 8], &names, None).expect_err("is refused");
+        assert!(error.is_bad_token() && error.to_string().contains("another query or scan"), "{error}");
         for (names, partition) in
             [(&["id"][..], None), (&["id", "to"], None), (&["id", "at", "to"], None), (&names, Some(("id", text("b"))))]
         {
             let error = token().key(QUERY, names, partition.as_ref()).expect_err("is refused");
-            assert!(error.to_string().contains("can't come upon"), "{error}");
+            assert!(error.is_bad_token() && error.to_string().contains("can't come upon"), "{error}");
         }
     }
 

@@ -44,6 +44,16 @@ impl Template {
         })
     }
 
+    /// The first of these values that is a number without a width: the texts don't have its order.
+    pub(crate) fn unordered(&self, values: &[AttributeValue]) -> Option<&'static str> {
+        let parts = self.parts.iter().filter_map(|part| match part {
+            TemplatePart::Attribute { name, width } => Some((*name, *width)),
+            TemplatePart::Literal(_) => None,
+        });
+        let mut given = parts.zip(values);
+        given.find(|((_, width), value)| *width == 0 && value.is_n()).map(|((name, _), _)| name)
+    }
+
     /// The text with the values that these attributes have; `None` where one of them is absent, or null.
     pub(crate) fn render_of<'v>(
         &self,

@@ -38,20 +38,28 @@ impl KeyValue {
     }
 }
 
-/// A token's text: a checksum and the contents, in the base64 that needs no escaping in URLs. `None` where they don't serialise.
+/// A token's text: a checksum and the contents, in the base64 that needs no escaping in URLs and forms. `None` where they don't serialise.
 pub(crate) fn seal(contents: &impl Serialize) -> Option<String> {
     serde_json::to_vec(contents).ok().map(|contents| sealed(&contents))
 }
 
 pub(crate) fn sealed(contents: &[u8]) -> String {
     let text = base64::encode([fingerprint::bytes(contents).as_slice(), contents].concat());
-    text.replace('+', "-").replace('/', "_")
+    text.trim_end_matches('=').replace('+', "-").replace('/', "_")
+}
+
+/// What [`sealed`] has made text of. Padding may stand there or not, since others add it, and take it away.
+fn unsealed(text: &str) -> Option<Vec<u8>> {
+    let mut text = text.trim_end_matches('=').replace('-', "+").replace('_', "/");
+    let padding = text.len().next_multiple_of(4) - text.len();
+    text.extend(std::iter::repeat_n('=', padding));
+    base64::decode(text).ok()
 }
 
 /// The contents of a token's text, which have to be of this format, as their member `format` says. `kind` is what the token is called.
 pub(crate) fn open<C: DeserializeOwned>(text: &str, format: u8, kind: &'static str) -> Result<C, Error> {
-    let damaged = || Error::invalid(format!("this is no {kind}, or it was damaged on its way"));
-    let bytes = base64::decode(text.replace('-', "+").replace('_', "/")).map_err(|_| damaged())?;
+    let damaged = || Error::bad_token(format!("this is no {kind}, or it was damaged on its way"));
+    let bytes = unsealed(text).ok_or_else(damaged)?;
     let (checksum, contents) = bytes.split_at_checked(CHECKSUM).ok_or_else(damaged)?;
     if fingerprint::bytes(contents) != checksum {
         return Err(damaged());
@@ -62,7 +70,7 @@ pub(crate) fn open<C: DeserializeOwned>(text: &str, format: u8, kind: &'static s
     }
     let found: Format = serde_json::from_slice(contents).map_err(|_| damaged())?;
     if found.format != format {
-        return Err(Error::invalid(format!(
+        return Err(Error::bad_token(format!(
             "the {kind} has format {}, and this version of the library takes {format} only",
             found.format
         )));

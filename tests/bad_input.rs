@@ -298,12 +298,12 @@ async fn empty_sets_are_refused() {
     let sent = world.sent();
     let f = Thing::FIELDS;
     let update = || world.table.update("a");
-    for error in [
-        update().set(f.tags, Some(BTreeSet::new())).send().await,
-        update().union(f.tags, Some(BTreeSet::new())).send().await,
-        update().difference(f.tags, Some(BTreeSet::new())).send().await,
+    for (error, advice) in [
+        (update().set(f.tags, Some(BTreeSet::new())).send().await, "leave the attribute out"),
+        (update().union(f.tags, Some(BTreeSet::new())).send().await, "leave the `union` out"),
+        (update().difference(f.tags, Some(BTreeSet::new())).send().await, "leave the `difference` out"),
     ] {
-        invalid(&error.expect_err("is refused"), &["`tags`", "empty set"]);
+        invalid(&error.expect_err("is refused"), &["`tags`", "empty set", advice]);
     }
     assert_eq!(world.sent(), sent, "nothing is sent");
 }

@@ -309,6 +309,67 @@ struct Newtyped {
     digest: Digest,
 }
 
+macro_rules! statuses {
+    ($($name:ident $(, $rule:meta)?;)*) => {$(
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, KeyAttribute)]
+        $(#[$rule])?
+        enum $name {
+            Open,
+            InTransit,
+            #[serde(rename = "gone#")]
+            Gone,
+            HTTPÄrger,
+            r#A,
+        }
+    )*};
+}
+
+statuses! {
+    Named;
+    Lower, serde(rename_all = "lowercase");
+    Upper, serde(rename_all = "UPPERCASE");
+    Pascal, serde(rename_all = "PascalCase");
+    Camel, serde(rename_all = "camelCase");
+    Snake, serde(rename_all = "snake_case");
+    ScreamingSnake, serde(rename_all = "SCREAMING_SNAKE_CASE");
+    Kebab, serde(rename_all(serialize = "kebab-case", deserialize = "kebab-case"));
+    ScreamingKebab, serde(rename_all = "SCREAMING-KEBAB-CASE");
+}
+
+#[test]
+fn an_enum_is_the_key_that_serde_stores() {
+    macro_rules! check {
+        ($($name:ident)*) => {$(
+            for value in [$name::Open, $name::InTransit, $name::Gone, $name::HTTPÄrger, $name::A] {
+                let stored = serde_dynamo::to_attribute_value::<_, AttributeValue>(&value).expect("serialises");
+                assert_eq!(KeyAttribute::to_attribute(&value), stored, "{value:?} of {}", stringify!($name));
+            }
+            assert_eq!(<$name as KeyAttribute>::TYPE, KeyType::String);
+        )*};
+    }
+    check!(Named Lower Upper Pascal Camel Snake ScreamingSnake Kebab ScreamingKebab);
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Item)]
+#[item(index(name = "by-status", partition_key = status, sort_key = "{status}#{id}"))]
+struct Parcel {
+    #[item(partition_key)]
+    id: String,
+    status: Option<Snake>,
+}
+
+#[tokio::test]
+async fn an_enum_is_the_key_of_an_index() {
+    let engine = Embedded::start().await;
+    let parcels = table::<Parcel>(&engine).await;
+    for (id, status) in [("a", Some(Snake::InTransit)), ("b", Some(Snake::Open)), ("c", None)] {
+        parcels.insert(&Parcel { id: id.into(), status }).send().await.expect("is inserted");
+    }
+    let found =
+        parcels.query(Parcel::by_status(&Snake::InTransit)).begins_with((Snake::InTransit,)).items().collect().await;
+    assert_eq!(found.expect("is read").iter().map(|parcel| parcel.id.as_str()).collect::<Vec<_>>(), ["a"]);
+}
+
 macro_rules! keyed_by {
     ($($name:ident: $type:ty $(, $with:meta)?;)*) => {$(
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Item)]

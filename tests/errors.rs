@@ -37,6 +37,16 @@ async fn table() -> (Embedded, Table<Thing>) {
     (engine, things)
 }
 
+#[tokio::test]
+async fn what_the_service_says_of_a_table_that_it_does_not_make_is_told() {
+    let engine = Embedded::start().await;
+    let nameless = Store::new(engine.config().build()).table_named::<Thing>("no name");
+    let error = nameless.create_if_missing().await.expect_err("is no name of a table");
+    let text = error.to_string();
+    assert!(text.starts_with("create_if_missing in no name: the table could not be created: "), "{text}");
+    assert!(error.code() == Some("ValidationException") && text.contains("tableName"), "{text}");
+}
+
 /// The error itself, and what is behind it.
 fn chain(error: &Error) -> impl Iterator<Item = &dyn std::error::Error> {
     std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source())

@@ -107,9 +107,15 @@ fn times(items: &[Versioned<Reading>]) -> Vec<u32> {
     items.iter().map(|item| item.at).collect()
 }
 
+#[track_caller]
 fn invalid<V>(result: Result<V, Error>, says: &[&str]) {
+    refused(result, ErrorKind::Invalid, says);
+}
+
+#[track_caller]
+fn refused<V>(result: Result<V, Error>, kind: ErrorKind, says: &[&str]) {
     let error = result.err().expect("is refused");
-    assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+    assert_eq!((error.kind(), error.attempts()), (kind, 0), "{error}");
     says.iter().for_each(|part| assert!(error.to_string().contains(part), "{error}: {part}"));
 }
 
@@ -212,7 +218,7 @@ async fn a_filter_that_empties_pages_reads_on() {
     let (page, requests) = world.counted(nines().limit(3).page()).await;
     let page = page.expect("is read");
     assert_eq!((times(page.items()), requests), (vec![9, 19, 29], 1));
-    let rest = nines().start_after(page.next().expect("there is more").clone()).items().collect().await;
+    let rest = nines().start_after(page.next_token().expect("there is more").clone()).items().collect().await;
     assert_eq!(times(&rest.expect("is read")), [39, 49, 59, 69, 79, 89, 99]);
     assert_eq!(nines().page_size(5).count().await.expect("is counted"), 10);
     assert_eq!(nines().page_size(5).limit(4).count().await.expect("is counted"), 4);
@@ -238,7 +244,7 @@ async fn pages_follow_each_other_across_programs_without_gap_or_repeat() {
             let page = query.page().await.expect("is read");
             assert!(page.items().len() <= limit && page.failures().is_empty());
             seen.extend(times(page.items()));
-            match page.next() {
+            match page.next_token() {
                 Some(next) => link = Some(next.to_string()),
                 None => break,
             }
@@ -249,9 +255,9 @@ async fn pages_follow_each_other_across_programs_without_gap_or_repeat() {
     assert_eq!(page.items().len(), 25);
 
     let scanned = world.table.scan().limit(60).page().await.expect("is read");
-    let rest = world.elsewhere().scan().limit(60).start_after(scanned.next().expect("more").clone()).page().await;
+    let rest = world.elsewhere().scan().limit(60).start_after(scanned.next_token().expect("more").clone()).page().await;
     let rest = rest.expect("is read");
-    assert_eq!((rest.items().len(), rest.next()), (43, None));
+    assert_eq!((rest.items().len(), rest.next_token()), (43, None));
     let all: BTreeSet<_> = scanned.into_items().into_iter().chain(rest.into_items()).map(|item| item.at).collect();
     assert_eq!(all.len(), 103);
 }
@@ -284,7 +290,8 @@ async fn an_item_that_does_not_decode_is_reported_and_the_stream_goes_on() {
 
     let page = world.table.query("a").limit(3).page().await.expect("is read");
     assert_eq!((times(page.items()), page.failures().len()), (vec![0, 1], 1));
-    let next = world.table.query("a").start_after(page.next().expect("more").clone()).page().await.expect("is read");
+    let next =
+        world.table.query("a").start_after(page.next_token().expect("more").clone()).page().await.expect("is read");
     assert_eq!((times(next.items()), next.failures().len()), (vec![4], 1));
     assert_eq!(world.table.query("a").count().await.expect("is counted"), 5);
 }
@@ -361,7 +368,8 @@ async fn a_projection_reads_its_part_with_the_version() {
 
     // Its token is the query's, whatever is read of the items.
     let page = world.table.query("a").project::<Note>().limit(4).page().await.expect("is read");
-    let rest = world.table.query("a").start_after(page.next().expect("more").clone()).page().await.expect("is read");
+    let rest =
+        world.table.query("a").start_after(page.next_token().expect("more").clone()).page().await.expect("is read");
     assert_eq!(times(rest.items()), (4..10).collect::<Vec<_>>());
 }
 
@@ -416,7 +424,7 @@ async fn a_start_token_of_another_query_is_refused() {
     let world = ten().await;
     let (a, f) = (|| world.table.query("a").limit(2), Reading::FIELDS);
     let next = async |page: Result<dynamo_once::Page<Reading>, Error>| -> StartToken {
-        page.expect("is read").next().expect("there is more").clone()
+        page.expect("is read").next_token().expect("there is more").clone()
     };
     let token = next(a().page().await).await;
     let before = world.sent();
@@ -428,9 +436,11 @@ async fn a_start_token_of_another_query_is_refused() {
         a().filter(f.value.gt(2)),
         World::<Reading>::store(&world.engine, &world.faults).table_named::<Reading>("others").query("a"),
     ] {
-        invalid(other.start_after(token.clone()).items().collect().await, &["the start token is of another query"]);
+        let says = ["the start token is of another query or scan"];
+        refused(other.start_after(token.clone()).items().collect().await, ErrorKind::BadToken, &says);
     }
-    invalid(world.table.scan().start_after(token.clone()).page().await, &["scan of readings", "another query"]);
+    let scanned = world.table.scan().start_after(token.clone()).page().await;
+    refused(scanned, ErrorKind::BadToken, &["scan of readings", "another query or scan"]);
     invalid(world.table.scan().segments(2).start_after(token.clone()).count().await, &["a parallel scan has no order"]);
     assert_eq!(world.sent(), before);
 
@@ -440,7 +450,8 @@ async fn a_start_token_of_another_query_is_refused() {
     let mut damaged = token.to_string();
     let letter = damaged.remove(20);
     damaged.insert(20, if letter == 'A' { 'B' } else { 'A' });
-    invalid(damaged.parse::<StartToken>(), &["this is no start token, or it was damaged"]);
+    let says = ["this is no start token, or it was damaged"];
+    refused(damaged.parse::<StartToken>(), ErrorKind::BadToken, &says);
     assert!(!format!("{token:?}").contains("sensor"));
 }
 
@@ -477,7 +488,7 @@ async fn a_request_that_fails_for_good_ends_the_stream_where_another_goes_on() {
     assert_eq!(times(&rest), [8, 9]);
 
     // One that fails before its first item goes on where it was to begin.
-    let begun = world.table.query("a").limit(5).page().await.expect("is read").next().expect("more").clone();
+    let begun = world.table.query("a").limit(5).page().await.expect("is read").next_token().expect("more").clone();
     world.faults.on(Operation::Query).times(3).inject(Fault::unavailable());
     let mut items = world.table.query("a").start_after(begun.clone()).items();
     assert!(items.next().await.expect("fails").is_err());

@@ -256,8 +256,13 @@ impl Field {
 }
 
 impl Renames {
+    /// What it is stored as.
+    pub(crate) fn stored(&self) -> Option<&LitStr> {
+        self.serialize.as_ref()
+    }
+
     /// `= "name"`, or `(serialize = "name", deserialize = "name")`.
-    fn parse(&mut self, meta: &ParseNestedMeta<'_>) -> syn::Result<()> {
+    pub(crate) fn parse(&mut self, meta: &ParseNestedMeta<'_>) -> syn::Result<()> {
         if meta.input.peek(Token![=]) {
             let name: LitStr = meta.value()?.parse()?;
             self.serialize = Some(name.clone());
@@ -276,7 +281,7 @@ impl Renames {
     }
 }
 
-fn each(
+pub(crate) fn each(
     attributes: &[Attribute],
     name: &str,
     mut parse: impl FnMut(ParseNestedMeta<'_>) -> syn::Result<()>,

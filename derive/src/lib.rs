@@ -26,7 +26,7 @@ use syn::{DeriveInput, parse_macro_input};
 /// "ORDER#{order_id:010}")]`. The key's type is then `ItemKey`; `Order::key(..)` makes one of the fields' values, and
 /// `Order::keys(..)` stands for all items with a partition key. The attributes are `pk` and `sk`, unless
 /// `partition_key_attribute = ".."` and `sort_key_attribute = ".."` name others. A number may have a width, `{order_id:010}`, so that
-/// the keys have its order. A template without fields is the same key for all items; one key may be a template, and the other a marked
+/// the keys have its order; a range over the sort keys is refused for a number without one. A template without fields is the same key for all items; one key may be a template, and the other a marked
 /// field.
 ///
 /// `#[item(index(name = "by-status", partition_key = status, sort_key = placed_at))]` declares a secondary index, whose keys are
@@ -67,7 +67,8 @@ pub fn derive_document(input: TokenStream) -> TokenStream {
     document::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
-/// Lets a newtype of a key type be a key: a tuple struct with one field, or a `#[serde(transparent)]` struct with one.
+/// Lets a newtype of a key type be a key: a tuple struct with one field, or a `#[serde(transparent)]` struct with one. And an enum without
+/// data, such as a status, which is stored as its variant's name; serde's `rename` and `rename_all` are honoured.
 #[proc_macro_derive(KeyAttribute)]
 pub fn derive_key_attribute(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);

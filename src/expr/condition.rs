@@ -13,7 +13,8 @@ use crate::expr::{Field, Path, PathKind, RawPath};
 
 /// A condition on a stored item of type `T`; made by the methods of [`Path`].
 ///
-/// Joined by [`and`](Condition::and), [`or`](Condition::or) and [`not`](Condition::not), or by `&`, `|` and `!`.
+/// Joined by [`and`](Condition::and), [`or`](Condition::or) and [`not`](Condition::not), or by `&`, `|` and `!`: not by `&&` and `||`, which
+/// take `bool`s only.
 #[must_use]
 pub struct Condition<T> {
     node: Result<Node, Error>,

@@ -24,6 +24,8 @@ pub use step::{Document, List, Map};
 /// (`f.balance.ge(10)`); updates name it (`.add(f.balance, 10)`). An [`Item`](crate::Item) written by hand makes its own by
 /// [`Path::new`], and so does whoever wants to name an attribute that the struct doesn't have.
 ///
+/// Conditions are joined by `&`, `|` and `!` (not `&&` and `||`): `f.balance.ge(10) & !f.locked.eq(true)`.
+///
 /// From a path to a nested struct, a list or a map others lead on: [`field`](Path::field), [`at`](Path::at) and
 /// [`key`](Path::key), which can follow each other, as in `f.orders.at(0).field(|o| o.lines).at(1).field(|l| l.quantity).ge(2)`.
 /// `P` says what kind of path it is: [`Field`], [`KeyField`] or [`Nested`]. The first two are `Copy`; a [`Nested`] one is cloned

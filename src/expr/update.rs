@@ -255,6 +255,17 @@ impl std::fmt::Debug for Change {
 }
 
 fn set(verb: &str, name: &str, elements: AttributeValue) -> Result<AttributeValue, Error> {
+    let is_empty = match &elements {
+        AttributeValue::Ss(set) | AttributeValue::Ns(set) => set.is_empty(),
+        AttributeValue::Bs(set) => set.is_empty(),
+        _ => false,
+    };
+    if is_empty {
+        return Err(Error::invalid(format!(
+            "`{name}` would be changed by the `{verb}` with an empty set, which DynamoDB doesn't take, and which changes nothing; leave the \
+             `{verb}` out where there are no elements"
+        )));
+    }
     match elements {
         AttributeValue::Ss(_) | AttributeValue::Ns(_) | AttributeValue::Bs(_) => Ok(elements),
         _ => Err(stored_otherwise(

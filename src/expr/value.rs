@@ -132,7 +132,8 @@ macro_rules! whole {
     )*};
 }
 
-whole!(i8 i16 i32 i64 i128 isize u8 u16 u32 u64 u128 usize);
+// No 128 bits: `serde_dynamo` serialises none.
+whole!(i8 i16 i32 i64 isize u8 u16 u32 u64 usize);
 
 macro_rules! fractional {
     ($($field:ty)*) => {$(
@@ -175,7 +176,7 @@ macro_rules! ordered {
     )*};
 }
 
-ordered!(i8 i16 i32 i64 i128 isize u8 u16 u32 u64 u128 usize f32 f64; true);
+ordered!(i8 i16 i32 i64 isize u8 u16 u32 u64 usize f32 f64; true);
 ordered!(NonZeroI8 NonZeroI16 NonZeroI32 NonZeroI64 NonZeroU8 NonZeroU16 NonZeroU32 NonZeroU64; true);
 ordered!(String str char Vec<u8> [u8]; false);
 

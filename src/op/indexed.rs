@@ -11,7 +11,10 @@ use crate::template::Template;
 enum After<'c> {
     Value(&'c AttributeValue),
     Absent,
-    Unknown,
+    /// As it was.
+    Unnamed,
+    /// What an `add` or an `append` makes of what it was.
+    Added,
 }
 
 /// The changes, and those of the index attributes that follow from them.
@@ -59,7 +62,8 @@ fn after<'c>(
         Some(Action::Set(value)) if value.is_null() => After::Absent,
         Some(Action::Set(value)) => After::Value(value),
         Some(Action::Remove) => After::Absent,
-        _ => After::Unknown,
+        Some(_) => After::Added,
+        None => After::Unnamed,
     }
 }
 
@@ -69,13 +73,20 @@ fn made<'c>(
     template: &Template,
     after: impl Fn(&str) -> After<'c>,
 ) -> Result<Option<AttributeValue>, Error> {
-    let (mut values, mut unknown) = (Vec::new(), Vec::new());
+    let (mut values, mut unknown, mut added) = (Vec::new(), Vec::new(), None);
     for attribute in template.attributes() {
         match after(attribute) {
             After::Absent => return Ok(None),
             After::Value(value) => values.push(value),
-            After::Unknown => unknown.push(format!("`{attribute}`")),
+            After::Unnamed => unknown.push(format!("`{attribute}`")),
+            After::Added => added = Some(attribute),
         }
+    }
+    if let Some(attribute) = added {
+        return Err(Error::invalid(format!(
+            "the index's key `{name}` is put together of `{attribute}`, and the update only adds to it, without knowing what it will be; set \
+             it, or use `modify`"
+        )));
     }
     if !unknown.is_empty() {
         return Err(Error::invalid(format!(

@@ -111,7 +111,7 @@ impl<T: Item> Insert<T> {
     /// request goes out once more, and what it was asked to write has to be the same.
     ///
     /// Nothing else is sent but a fence; see [`Pending::finish`](crate::Pending::finish) for what it costs and answers. A token of
-    /// another call, or other content, is refused as [`Invalid`](crate::ErrorKind::Invalid).
+    /// another call, or other content, is refused as [`BadToken`](crate::ErrorKind::BadToken).
     pub fn resume(mut self, token: &PendingToken) -> Self {
         self.token = Some(token.clone());
         self

@@ -24,7 +24,8 @@ use crate::versioned::Versioned;
 ///
 /// An item that is not of its type is [`Decode`](crate::ErrorKind::Decode), and one whose version or log can't be read is
 /// [`Malformed`](crate::ErrorKind::Malformed), both with the raw item ([`Error::raw_current`]): the stream goes on behind it. What else fails
-/// ends the stream: input that makes no query ([`Invalid`](crate::ErrorKind::Invalid)), or a request whose retries are over. After the
+/// ends the stream: input that makes no query ([`Invalid`](crate::ErrorKind::Invalid)), a start token of
+/// another ([`BadToken`](crate::ErrorKind::BadToken)), or a request whose retries are over. After the
 /// latter, [`next_token`](Items::next_token) says where another query can go on.
 #[must_use = "nothing is read until it is asked for"]
 pub struct Items<R> {
@@ -236,7 +237,7 @@ impl<R> Page<R> {
     ///
     /// Where the page ends with the last item, it may take a request to find out that nothing follows: then the next page is empty.
     #[must_use]
-    pub fn next(&self) -> Option<&StartToken> {
+    pub fn next_token(&self) -> Option<&StartToken> {
         self.next.as_ref()
     }
 }

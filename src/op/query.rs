@@ -11,7 +11,7 @@ use crate::op::get::Consistency;
 use crate::op::items::{Items, Page};
 use crate::op::pages::{Selection, Shape, Source, selecting};
 use crate::op::sort::{Bounds, SortKeys};
-use crate::partition::{Leading, Partition, SortKey};
+use crate::partition::{Bound, Leading, Partition, SortKey};
 use crate::projection::{self, Projection};
 use crate::start_token::StartToken;
 use crate::table::Table;
@@ -21,6 +21,16 @@ use crate::table::Table;
 /// In the order of their sort keys, which are `S`; one condition on the sort key narrows them down. They come one by one
 /// ([`items`](Query::items)), as a page ([`page`](Query::page)), or counted ([`count`](Query::count)). Tombstones are left out, and so are
 /// items of other types that live in the same partition.
+///
+/// # Ranges
+///
+/// A marked field takes the bare value, `ge(10)`, and a template's sort key a tuple of its parts, also where it has one only: `ge((10,))`. For
+/// a range the first of them will do, and stand for all sort keys that begin with them: of `"{due:010}#{project}"`, `between((10,), (20,))`
+/// takes all from 10 through 20.
+///
+/// The sort keys of a template are texts, and have the order of texts. So a range over a number without a width, which would have "10"
+/// before "9", is refused: give the template one, `{number:010}`, or query by an index on the field itself. Texts have the order that
+/// they are stored in, with punctuation of the template's encoded: a `#` sorts as the `%23` that it is there, and `a b#` before `a#`.
 ///
 /// # Idempotency
 ///
@@ -32,8 +42,8 @@ use crate::table::Table;
 /// # Errors
 ///
 /// [`Invalid`](crate::ErrorKind::Invalid), before anything is sent, for a limit or a page size of 0; a filter that names a key attribute of
-/// what is queried; a second condition on the sort key; bounds of which the first is the greater; strong reads of a global index; a start
-/// token of another query. Those of a decode, and those that end the retries, are said at [`Items`].
+/// what is queried; a second condition on the sort key; bounds of which the first is the greater; a range over a template's number without a
+/// width; strong reads of a global index. [`BadToken`](crate::ErrorKind::BadToken), likewise, for a start token of another query or scan. Those of a decode, and those that end the retries, are said at [`Items`].
 ///
 /// # Examples
 ///
@@ -66,10 +76,10 @@ use crate::table::Table;
 ///
 /// // A page, and the next one, as a web page's link carries it.
 /// let page = orders.query("eve").limit(20).page().await?;
-/// let link = page.next().expect("there is more").to_string();
+/// let link = page.next_token().expect("there is more").to_string();
 /// let rest = orders.query("eve").limit(20).start_after(link.parse()?).page().await?;
 /// assert_eq!((rest.items()[0].number, rest.items().len()), (21, 10));
-/// assert!(rest.next().is_none());
+/// assert!(rest.next_token().is_none());
 /// # Ok(())
 /// # }
 /// ```
@@ -103,44 +113,34 @@ impl<T: Item, S, R> Query<T, S, R> {
         self.bounded(Bounds::Eq(value.into_key().parts()))
     }
 
-    /// Takes the items whose sort key is less than this.
-    pub fn lt(self, value: impl IntoKey<S>) -> Self
-    where
-        S: SortKey,
-    {
-        self.bounded(Bounds::Lt(value.into_key().parts()))
+    /// Takes the items whose sort key is less than this; of a template, than all that begin with these parts. [Ranges](Query#ranges) take
+    /// numbers with a width only.
+    pub fn lt(self, value: impl Bound<S>) -> Self {
+        self.bounded(Bounds::Lt(value.parts()))
     }
 
-    /// Takes the items whose sort key is at most this.
-    pub fn le(self, value: impl IntoKey<S>) -> Self
-    where
-        S: SortKey,
-    {
-        self.bounded(Bounds::Le(value.into_key().parts()))
+    /// Takes the items whose sort key is at most this; of a template, up to all that begin with these parts. [Ranges](Query#ranges) take
+    /// numbers with a width only.
+    pub fn le(self, value: impl Bound<S>) -> Self {
+        self.bounded(Bounds::Le(value.parts()))
     }
 
-    /// Takes the items whose sort key is greater than this.
-    pub fn gt(self, value: impl IntoKey<S>) -> Self
-    where
-        S: SortKey,
-    {
-        self.bounded(Bounds::Gt(value.into_key().parts()))
+    /// Takes the items whose sort key is greater than this; of a template, than all that begin with these parts. [Ranges](Query#ranges)
+    /// take numbers with a width only.
+    pub fn gt(self, value: impl Bound<S>) -> Self {
+        self.bounded(Bounds::Gt(value.parts()))
     }
 
-    /// Takes the items whose sort key is at least this.
-    pub fn ge(self, value: impl IntoKey<S>) -> Self
-    where
-        S: SortKey,
-    {
-        self.bounded(Bounds::Ge(value.into_key().parts()))
+    /// Takes the items whose sort key is at least this; of a template, from those on that begin with these parts.
+    /// [Ranges](Query#ranges) take numbers with a width only.
+    pub fn ge(self, value: impl Bound<S>) -> Self {
+        self.bounded(Bounds::Ge(value.parts()))
     }
 
-    /// Takes the items whose sort key lies between these, both included.
-    pub fn between(self, low: impl IntoKey<S>, high: impl IntoKey<S>) -> Self
-    where
-        S: SortKey,
-    {
-        self.bounded(Bounds::Between(low.into_key().parts(), high.into_key().parts()))
+    /// Takes the items whose sort key lies between these, both included; of a template, all that begin with these parts.
+    /// [Ranges](Query#ranges) take numbers with a width only.
+    pub fn between(self, low: impl Bound<S>, high: impl Bound<S>) -> Self {
+        self.bounded(Bounds::Between(low.parts(), high.parts()))
     }
 
     /// Takes the items whose sort key begins with this: a string or bytes with their beginning, one of several parts with the first of

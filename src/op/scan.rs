@@ -27,7 +27,7 @@ use crate::table::Table;
 /// # Errors
 ///
 /// [`Invalid`](crate::ErrorKind::Invalid), before anything is sent, for a limit or a page size of 0; 0 segments, or more than a million; a
-/// start token of another scan, or one for a parallel scan. Those of a decode, and those that end the retries, are said at [`Items`].
+/// start token for a parallel scan. [`BadToken`](crate::ErrorKind::BadToken), likewise, for one of another scan or query. Those of a decode, and those that end the retries, are said at [`Items`].
 ///
 /// # Examples
 ///

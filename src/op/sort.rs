@@ -53,16 +53,16 @@ impl SortKeys {
         let node = match (bounds, start) {
             (Bounds::All, None) => None,
             (Bounds::All, Some(start)) => Some(self.begins_with(text(start))),
-            (Bounds::Eq(parts), _) => Some(self.single(Comparator::Eq, parts)?),
-            (Bounds::Lt(parts), None) => Some(self.single(Comparator::Lt, parts)?),
-            (Bounds::Le(parts), None) => Some(self.single(Comparator::Le, parts)?),
-            (Bounds::Gt(parts), None) => Some(self.single(Comparator::Gt, parts)?),
-            (Bounds::Ge(parts), None) => Some(self.single(Comparator::Ge, parts)?),
-            (Bounds::Lt(parts), Some(start)) => return self.all_but(text(start), self.value(parts)?, Bound::High),
-            (Bounds::Gt(parts), Some(start)) => return self.all_but(self.value(parts)?, end(start), Bound::Low),
-            (Bounds::Le(parts), Some(start)) => Some(self.between(text(start), self.value(parts)?)?),
-            (Bounds::Ge(parts), Some(start)) => Some(self.between(self.value(parts)?, end(start))?),
-            (Bounds::Between(low, high), _) => Some(self.between(self.value(low)?, self.value(high)?)?),
+            (Bounds::Eq(parts), _) => Some(self.single(Comparator::Eq, self.value(parts)?)),
+            (Bounds::Lt(parts), None) => Some(self.single(Comparator::Lt, self.edge(parts)?.first)),
+            (Bounds::Le(parts), None) => Some(self.single(Comparator::Le, self.edge(parts)?.last)),
+            (Bounds::Gt(parts), None) => Some(self.single(Comparator::Gt, self.edge(parts)?.last)),
+            (Bounds::Ge(parts), None) => Some(self.single(Comparator::Ge, self.edge(parts)?.first)),
+            (Bounds::Lt(parts), Some(start)) => return self.all_but(text(start), self.edge(parts)?.first, Bound::High),
+            (Bounds::Gt(parts), Some(start)) => return self.all_but(self.edge(parts)?.last, end(start), Bound::Low),
+            (Bounds::Le(parts), Some(start)) => Some(self.between(text(start), self.edge(parts)?.last)?),
+            (Bounds::Ge(parts), Some(start)) => Some(self.between(self.edge(parts)?.first, end(start))?),
+            (Bounds::Between(low, high), _) => Some(self.between(self.edge(low)?.first, self.edge(high)?.last)?),
             (Bounds::BeginsWith(parts), _) => Some(self.begins_with(self.value(parts)?)),
         };
         Ok(Comparison { node, except: None })
@@ -77,8 +77,8 @@ impl SortKeys {
         Ok(Comparison { node: Some(self.between(low, high)?), except: Some(bound) })
     }
 
-    fn single(&self, comparator: Comparator, parts: Vec<AttributeValue>) -> Result<Node, Error> {
-        Ok(Node::Compare(self.operand(), comparator, self.value(parts)?))
+    fn single(&self, comparator: Comparator, value: AttributeValue) -> Node {
+        Node::Compare(self.operand(), comparator, value)
     }
 
     fn between(&self, low: AttributeValue, high: AttributeValue) -> Result<Node, Error> {
@@ -99,6 +99,24 @@ impl SortKeys {
         Operand::Path(RawPath::from(self.name))
     }
 
+    /// The bound of a range.
+    fn edge(&self, parts: Vec<AttributeValue>) -> Result<Edge, Error> {
+        if let Some(name) = self.template.and_then(|template| template.unordered(&parts)) {
+            return Err(Error::invalid(format!(
+                "the sort keys `{}` don't have the order of the numbers `{name}`, since texts sort \"10\" before \"9\"; give the template a \
+                 width (`{{{name}:010}}`), or query by an index on the field itself",
+                self.name
+            )));
+        }
+        let is_whole = self.template.is_none_or(|template| template.attributes().count() <= parts.len());
+        let first = self.value(parts)?;
+        let last = match &first {
+            AttributeValue::S(text) if !is_whole => end(text),
+            whole => whole.clone(),
+        };
+        Ok(Edge { first, last })
+    }
+
     /// The parts as the one value that is stored.
     fn value(&self, parts: Vec<AttributeValue>) -> Result<AttributeValue, Error> {
         let value = match self.template {
@@ -110,6 +128,13 @@ impl SortKeys {
         check_value(self.name, &value, 1)?;
         Ok(value)
     }
+}
+
+/// Where the sort keys with the parts of a bound begin and end.
+struct Edge {
+    first: AttributeValue,
+    /// The same of a whole sort key; of the first parts of one what lies behind all that begin with them.
+    last: AttributeValue,
 }
 
 enum Bound {

@@ -35,8 +35,9 @@ use crate::written::Written;
 /// # Indexes
 ///
 /// A field that is an index's key is changed as any other. Where the key is put together of several by a template, the update has to
-/// `set` all of them, or to remove one, which takes the item out of the index: it doesn't read what the others are. Else it is
-/// [`Invalid`](crate::ErrorKind::Invalid), and [`modify`](Table::modify) does it.
+/// `set` all of them, or to remove one, which takes the item out of the index: it doesn't read what the others are. Fields of the table's
+/// key needn't be set, since their values are known. An [`add`](Update::add) or [`append`](Update::append) doesn't tell what such a field
+/// will be. Else it is [`Invalid`](crate::ErrorKind::Invalid), and [`modify`](Table::modify) does it.
 ///
 /// # Errors
 ///
@@ -212,7 +213,7 @@ impl<T: Item> Update<T> {
     /// request goes out once more, and what it was asked to write has to be the same.
     ///
     /// Nothing else is sent but a fence; see [`Pending::finish`](crate::Pending::finish) for what it costs and answers. A token of
-    /// another call, or other content, is refused as [`Invalid`](crate::ErrorKind::Invalid).
+    /// another call, or other content, is refused as [`BadToken`](crate::ErrorKind::BadToken).
     pub fn resume(mut self, token: &PendingToken) -> Self {
         self.token = Some(token.clone());
         self

@@ -23,8 +23,8 @@ use crate::token::{self, KeyValue};
 ///
 /// It names the table, the item's key, the call's ids and what it expected, and holds a fingerprint of the content, but not the
 /// content. So another process can [abort](Table::pending) the write, or resume an `insert`, `upsert` or `update` with the same content
-/// ([`Insert::resume`](crate::Insert::resume)), unless it was bringing a tombstone to life. A checksum tells a token that was damaged; it is no signature: take tokens from those
-/// only who may write the item.
+/// ([`Insert::resume`](crate::Insert::resume)), unless it was bringing a tombstone to life. A checksum tells a token that was damaged,
+/// which is refused as [`BadToken`](crate::ErrorKind::BadToken); it is no signature: take tokens from those only who may write the item.
 #[derive(Clone, PartialEq)]
 pub struct PendingToken {
     contents: Box<Contents>,
@@ -80,7 +80,7 @@ impl PendingToken {
     /// The write, on the table that it was for.
     fn suspended(&self, table: &Arc<Core>) -> Result<Suspended, Error> {
         let contents = &*self.contents;
-        let refuse = |why: String| Err(Error::invalid(why).with_operation("pending", table.name()));
+        let refuse = |why: String| Err(Error::bad_token(why).with_operation("pending", table.name()));
         if contents.table != table.name() {
             return refuse(format!("the token is of the table `{}`", contents.table));
         }
@@ -116,7 +116,7 @@ impl<T: Item> Table<T> {
     ///
     /// # Errors
     ///
-    /// [`Invalid`](crate::ErrorKind::Invalid) where the token is of another table.
+    /// [`BadToken`](crate::ErrorKind::BadToken) where the token is of another table.
     pub fn pending(&self, token: &PendingToken) -> Result<Pending, Error> {
         Ok(Pending::new(Arc::new(token.suspended(self.core())?)))
     }
@@ -145,7 +145,7 @@ fn sorted<'n>(names: impl Iterator<Item = &'n str>) -> impl Iterator<Item = &'n 
     names.into_iter()
 }
 
-/// Base64 that needs no escaping in URLs.
+/// Base64 that needs no escaping in URLs and forms.
 impl fmt::Display for PendingToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&token::seal(&self.contents).ok_or(fmt::Error)?)

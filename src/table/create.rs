@@ -1,11 +1,13 @@
 //! Making the table, for tests and local work.
 
+use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::client::Waiters;
-use aws_sdk_dynamodb::error::{BoxError, ProvideErrorMetadata};
+use aws_sdk_dynamodb::config::http::HttpResponse;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::create_table::builders::CreateTableFluentBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, CreateGlobalSecondaryIndexAction, GlobalSecondaryIndex,
@@ -51,9 +53,7 @@ impl<T: Item> Table<T> {
         let request = described(request, &wanted, schema.declared_indexes()).map_err(failed)?;
         match request.send().await {
             Err(error) if error.code() != Some("ResourceInUseException") => {
-                return Err(failed(
-                    of_request(ErrorKind::Rejected, error).with_message("the table could not be created"),
-                ));
+                return Err(failed(refused("the table could not be created", error)));
             }
             _ => {}
         }
@@ -93,14 +93,17 @@ impl<T: Item> Table<T> {
         let request = client.update_table().table_name(&self.core.name).global_secondary_index_updates(update);
         let request = request.set_attribute_definitions(Some(definitions(&attributes(index))?));
         request.send().await.map_err(|error| {
-            let refused = format!("the index `{}`, which the table lacks, could not be added", index.name());
-            of_request(ErrorKind::Rejected, error).with_message(refused)
+            let what = format!("the index `{}`, which the table lacks, could not be added", index.name());
+            refused(&what, error)
         })?;
         let clock = self.core.store.caller().clock();
         for _ in 0..UNTIL_ACTIVE.as_secs() / LOOK_AGAIN.as_secs() {
-            let table = client.describe_table().table_name(&self.core.name).send().await.map_err(|error| {
-                of_request(ErrorKind::Rejected, error).with_message("the table could not be described")
-            })?;
+            let table = client
+                .describe_table()
+                .table_name(&self.core.name)
+                .send()
+                .await
+                .map_err(|error| refused("the table could not be described", error))?;
             let is_active = table.table().is_some_and(|table| {
                 table.global_secondary_indexes().iter().any(|found| {
                     found.index_name() == Some(index.name()) && found.index_status() == Some(&IndexStatus::Active)
@@ -117,11 +120,8 @@ impl<T: Item> Table<T> {
 
     /// Sees to it that the table's TTL goes by this attribute.
     async fn expire_by(&self, client: &Client, attribute: &str) -> Result<(), Error> {
-        let refused = |message: &'static str| {
-            move |source: BoxError| Error::new(ErrorKind::Rejected, message).with_source(source)
-        };
         let described = client.describe_time_to_live().table_name(&self.core.name).send().await;
-        let described = described.map_err(|error| refused("the table's TTL could not be read")(error.into()))?;
+        let described = described.map_err(|error| refused("the table's TTL could not be read", error))?;
         let ttl = described.time_to_live_description;
         let status = ttl.as_ref().and_then(|ttl| ttl.time_to_live_status());
         if let Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling) = status {
@@ -138,9 +138,21 @@ impl<T: Item> Table<T> {
         let specification = TimeToLiveSpecification::builder().enabled(true).attribute_name(attribute).build();
         let request = client.update_time_to_live().table_name(&self.core.name);
         let request = request.time_to_live_specification(built(specification)?);
-        request.send().await.map_err(|error| refused("the table's TTL could not be set")(error.into()))?;
+        request.send().await.map_err(|error| refused("the table's TTL could not be set", error))?;
         Ok(())
     }
+}
+
+/// The failure of a request that holds no item, so that the service's own words can be told.
+fn refused<E>(what: &str, error: SdkError<E, HttpResponse>) -> Error
+where
+    E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+{
+    let message = match error.message() {
+        Some(reason) => format!("{what}: {reason}"),
+        None => what.to_owned(),
+    };
+    of_request(ErrorKind::Rejected, error).with_message(message)
 }
 
 /// The attributes of a key, in order, and their types.

@@ -99,13 +99,14 @@ mod tests {
     #[test]
     fn every_kind_of_error_can_be_made() {
         use ErrorKind::{
-            AccessDenied, AlreadyExists, ConditionFailed, Contention, Credentials, Declined, Decode, Invalid,
+            AccessDenied, AlreadyExists, BadToken, ConditionFailed, Contention, Credentials, Declined, Decode, Invalid,
             KeyReused, Malformed, NotFound, OutcomeUnknown, Rejected, Service, TableNotFound, Throttled, Timeout,
             Unreachable, VersionConflict,
         };
         for kind in [
             AccessDenied,
             AlreadyExists,
+            BadToken,
             ConditionFailed,
             Contention,
             Credentials,

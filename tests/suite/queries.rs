@@ -104,7 +104,7 @@ pub(crate) async fn pages_follow_each_other_without_gap_or_repeat(world: Arc<Wor
             }
             let page = query.page().await?;
             seen.extend(times(page.items()));
-            match page.next() {
+            match page.next_token() {
                 Some(token) => next = Some(token.to_string()),
                 None => break,
             }
@@ -116,10 +116,10 @@ pub(crate) async fn pages_follow_each_other_without_gap_or_repeat(world: Arc<Wor
     let page = table.query("a").limit(10).page().await?;
     table.insert(&measurement("a", 30)).send().await?;
     table.delete(("a", 12)).send().await?;
-    let token = page.next().expect("there is more").clone();
+    let token = page.next_token().expect("there is more").clone();
     let rest = table.query("a").start_after(token.clone()).items().collect().await?;
     assert_eq!(times(&rest), (10..31).filter(|at| *at != 12).collect::<Vec<_>>());
-    assert!(table.query("b").start_after(token).page().await.unwrap_err().is_invalid(), "it is of another query");
+    assert!(table.query("b").start_after(token).page().await.unwrap_err().is_bad_token(), "it is of another query");
     Ok(())
 }
 
@@ -214,7 +214,7 @@ pub(crate) async fn ten_thousand_items_come_once_and_only_once(world: Arc<World>
         };
         seen.extend(times(page.items()));
         pages += 1;
-        match page.next() {
+        match page.next_token() {
             Some(token) => next = Some(token.to_string()),
             None => break,
         }

@@ -247,7 +247,7 @@ pub(crate) async fn items_of_an_index_come_by_pages_and_in_order(world: Arc<Worl
             None => open().limit(3).page().await?,
         };
         seen.extend(page.items().iter().map(|order| (order.placed, order.number)));
-        match page.next() {
+        match page.next_token() {
             Some(token) => next = Some(token.to_string()),
             None => break,
         }

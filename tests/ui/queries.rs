@@ -19,6 +19,20 @@ struct Account {
     balance: i64,
 }
 
+#[derive(Serialize, Deserialize, Item)]
+#[item(table = "shop", partition_key = "USER#{user}", sort_key = "LINE#{number:06}")]
+struct Line {
+    user: String,
+    number: u32,
+}
+
+fn templates(lines: Table<Line>, orders: Table<Order>) {
+    let _ = lines.query(Line::keys("ann")).ge(10);
+    let _ = orders.query("eve").ge((10,));
+    let _ = lines.get(("ann", 1));
+    let _ = lines.query("ann");
+}
+
 fn wrong(orders: Table<Order>, accounts: Table<Account>) {
     let _ = orders.query(7);
     let _ = orders.query("eve").ge("seven");

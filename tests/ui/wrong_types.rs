@@ -9,6 +9,7 @@ struct Account {
     owner: String,
     open: bool,
     balance: i64,
+    large: u128,
 }
 
 fn wrong(accounts: Table<Account>) {
@@ -22,6 +23,8 @@ fn wrong(accounts: Table<Account>) {
     let _ = accounts.update("acc-1").add(f.owner, 1);
     let _ = accounts.update("acc-1").append(f.balance, 1);
     let _ = accounts.update("acc-1").union(f.owner, "x".to_owned());
+    let _ = accounts.update("acc-1").add(f.large, 1);
+    let _ = f.large.ge(1);
     let _ = accounts.get(7);
     let _ = accounts.get(("acc-1", 7));
 }

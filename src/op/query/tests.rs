@@ -152,7 +152,7 @@ async fn a_query_of_an_index_goes_on_among_equal_sort_keys() {
         };
         let page = query.page().await.expect("is read");
         assert!(page.items().iter().all(|note| seen.insert(note.owner.clone())), "no item comes twice");
-        token = page.next().cloned();
+        token = page.next_token().cloned();
     }
     assert_eq!((seen.len(), token), (30, None));
     assert_eq!(world.by_team("red").begins_with("lo").count().await.expect("is counted"), 15);
@@ -178,5 +178,5 @@ async fn token(world: &World) -> StartToken {
     for sk in ["NOTE#1", "NOTE#2"] {
         world.put("zoe", sk, "t", "r").await;
     }
-    world.of("zoe").limit(1).page().await.expect("is read").next().expect("there is more").clone()
+    world.of("zoe").limit(1).page().await.expect("is read").next_token().expect("there is more").clone()
 }
