@@ -372,7 +372,7 @@ async fn a_call_that_another_process_goes_on_with_writes_the_time_it_began() {
         let token = send(&table, "y", None).await.expect_err("is lost").pending().expect("is pending").token();
         world.seconds_pass(3600);
         let (another, token) = (world.notes(), token.to_string().parse::<PendingToken>().expect("is a token"));
-        assert!(send(&another, "other", Some(&token)).await.expect_err("has other content").is_invalid());
+        assert!(send(&another, "other", Some(&token)).await.expect_err("has other content").is_bad_token());
         send(&another, "y", Some(&token)).await.unwrap_or_else(|error| panic!("{verb}: {error:?}"));
         assert_eq!(world.times().await[1], Some(10), "{verb}");
     }
