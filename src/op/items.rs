@@ -11,7 +11,9 @@ use futures_util::stream::SelectAll;
 
 use crate::error::Error;
 use crate::item::{Item, RawItem};
-use crate::op::pages::{Cursor, Decode, NO_PLACE, Plan, Selection};
+use crate::op::pages::{Cursor, Plan};
+use crate::op::selection::{Decode, Selection};
+use crate::op::source::NO_PLACE;
 use crate::start_token::StartToken;
 use crate::versioned::Versioned;
 
