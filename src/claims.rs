@@ -4,17 +4,16 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 
-use crate::call::{Outgoing, Reply, Request};
+use crate::call::{Outgoing, Request};
+use crate::drive::{Answer, Unanswered, until_answered};
 use crate::epoch::EpochMillis;
 use crate::error::{Error, ErrorKind};
-use crate::item::RawItem;
 use crate::op::stamped::number;
 use crate::protocol::claim::{Claim, Hold, Millis, Status, claim_failed, hold_failed};
 use crate::protocol::log::WriteId;
 use crate::record::{
     COMPLETED, COMPLETED_AT, DATA, EXPIRATION, Entry, ID, IN_PROGRESS, LEASE, OWNER, STATUS, VALIDATION, expiration,
 };
-use crate::retry::{Retry, Why};
 use crate::table::Core;
 
 /// The record of one operation.
@@ -49,19 +48,6 @@ pub(crate) enum Change {
     Release,
 }
 
-/// What the condition of a request came to.
-enum Answer {
-    Met,
-    Failed(Option<RawItem>),
-}
-
-/// A request that found no answer.
-struct Unanswered {
-    error: Error,
-    /// Whether it may have gone through.
-    may_be_applied: bool,
-}
-
 const OPERATION: &str = "once";
 
 /// Claims the record, for as long as the lease lasts.
@@ -75,8 +61,8 @@ pub(crate) async fn claim(core: &Core, operation: &Operation, lease: Duration) -
         let now = now(core);
         let until = now.saturating_add(lease);
         let mut outgoing = outgoing(core, claim_request(core, operation, owner, now, until));
-        let item = match send(core, &mut outgoing, &mut retry).await {
-            Ok((Answer::Met, _)) => return Ok(Claimed::Ours { owner, until }),
+        let item = match until_answered(store, &mut outgoing, &mut retry).await {
+            Ok((Answer::Done(_), _)) => return Ok(Claimed::Ours { owner, until }),
             Ok((Answer::Failed(item), _)) => item,
             Err(Unanswered { error, .. }) => return Err(retry.report(of(error))),
         };
@@ -118,38 +104,14 @@ pub(crate) async fn change(core: &Core, operation: &Operation, owner: WriteId, c
         Change::Release => (Status::Running { until: Some(0) }, Millis::MAX),
     };
     let mut outgoing = outgoing(core, change_request(core, operation, owner, change));
-    match send(core, &mut outgoing, &mut retry).await {
-        Ok((Answer::Met, _)) => Ok(Hold::Done),
+    match until_answered(store, &mut outgoing, &mut retry).await {
+        Ok((Answer::Done(_), _)) => Ok(Hold::Done),
         Ok((Answer::Failed(item), was_in_doubt)) => {
             let record = item.as_ref().map(|item| Entry::read(item).record);
             Ok(hold_failed(record.as_ref(), owner, wanted, was_in_doubt, (now(core), kept_until)))
         }
         Err(Unanswered { may_be_applied: true, .. }) => Ok(Hold::Unknown),
         Err(Unanswered { error, .. }) => Err(retry.report(error.with_operation(OPERATION, core.name()))),
-    }
-}
-
-/// Sends a request until it is answered; and whether an earlier attempt of it may have gone through.
-async fn send(core: &Core, outgoing: &mut Outgoing, retry: &mut Retry<'_>) -> Result<(Answer, bool), Unanswered> {
-    let mut may_be_applied = false;
-    loop {
-        let (error, again) = match core.store().caller().send(outgoing, retry).await {
-            Reply::Done { .. } => return Ok((Answer::Met, may_be_applied)),
-            Reply::ConditionFailed { item } => return Ok((Answer::Failed(item), may_be_applied)),
-            Reply::Cancelled { .. } => (Error::of(ErrorKind::Service), None),
-            Reply::NotApplied { error, again } => (error, again),
-            Reply::Unanswered { error } | Reply::InProgress { error } => {
-                may_be_applied = true;
-                (error, Some(Why::Transport))
-            }
-        };
-        let is_over = match again {
-            Some(why) => retry.pause(why).await.is_err(),
-            None => true,
-        };
-        if is_over {
-            return Err(Unanswered { error, may_be_applied });
-        }
     }
 }
 

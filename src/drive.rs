@@ -3,8 +3,9 @@
 //! What it drives, a write or a transaction of many, says what to send and what follows from an answer; when to send again, and
 //! when to end, is the same for both.
 
-use crate::call::{Outgoing, Reply};
+use crate::call::{Outgoing, Output, Reply};
 use crate::error::{Error, ErrorKind};
+use crate::item::RawItem;
 use crate::protocol::call::{Outcome, Step};
 use crate::protocol::log::WriteId;
 use crate::retry::{Retry, Why};
@@ -35,6 +36,51 @@ pub(crate) trait Driven {
 
     /// Says which attribute holds an id that none can follow.
     fn no_later_id(&self, above: WriteId) -> Error;
+}
+
+/// What the table says to a request that is sent as it is until it is answered.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Done(Output),
+    /// The condition failed, for this item.
+    Failed(Option<RawItem>),
+}
+
+/// A request that found no answer.
+#[derive(Debug)]
+pub(crate) struct Unanswered {
+    pub(crate) error: Error,
+    /// Whether it may have gone through.
+    pub(crate) may_be_applied: bool,
+}
+
+/// Sends a request that may be repeated as it is: a read, or a write whose condition tells. The answer comes with whether an earlier attempt
+/// may have gone through.
+pub(crate) async fn until_answered(
+    store: &Store,
+    outgoing: &mut Outgoing,
+    retry: &mut Retry<'_>,
+) -> Result<(Answer, bool), Unanswered> {
+    let mut may_be_applied = false;
+    loop {
+        let (error, again) = match store.caller().send(outgoing, retry).await {
+            Reply::Done { output } => return Ok((Answer::Done(output), may_be_applied)),
+            Reply::ConditionFailed { item } => return Ok((Answer::Failed(item), may_be_applied)),
+            Reply::Cancelled { .. } => (Error::of(ErrorKind::Service), None),
+            Reply::NotApplied { error, again } => (error, again),
+            Reply::Unanswered { error } | Reply::InProgress { error } => {
+                may_be_applied = true;
+                (error, Some(Why::Transport))
+            }
+        };
+        let is_over = match again {
+            Some(why) => retry.pause(why).await.is_err(),
+            None => true,
+        };
+        if is_over {
+            return Err(Unanswered { error, may_be_applied });
+        }
+    }
 }
 
 /// How it went.

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use tracing::Instrument as _;
 
 use crate::call::{Frozen, Outgoing, Output, Reply, Request};
-use crate::drive::{Course, Driven};
+use crate::drive::{Answer, Course, Driven, Unanswered, until_answered};
 use crate::epoch::EpochMillis;
 use crate::error::{Error, ErrorKind, Limit};
 use crate::fingerprint::Fingerprint;
@@ -17,7 +17,7 @@ use crate::protocol::call::{Attempt, Call, Outcome, Step};
 use crate::protocol::guard::{Expect, Guard};
 use crate::protocol::log::{KeyStamp, Version, WriteId};
 use crate::protocol::verdict::Refusal;
-use crate::retry::{Retry, Spent, Why};
+use crate::retry::{Retry, Spent};
 use crate::store::Store;
 use crate::table::Core;
 use crate::trace;
@@ -466,20 +466,11 @@ pub(crate) async fn read_of(
 }
 
 async fn read_until_answered(store: &Store, mut outgoing: Outgoing, retry: &mut Retry<'_>) -> Result<Output, Error> {
-    loop {
-        let (error, again) = match store.caller().send(&mut outgoing, retry).await {
-            Reply::Done { output } => return Ok(output),
-            Reply::ConditionFailed { .. } | Reply::Cancelled { .. } => (Error::of(ErrorKind::Service), None),
-            Reply::NotApplied { error, again } => (error, again),
-            Reply::Unanswered { error } | Reply::InProgress { error } => (error, Some(Why::Transport)),
-        };
-        let over = match again {
-            Some(why) => retry.pause(why).await.is_err(),
-            None => true,
-        };
-        if over {
-            return Err(retry.report(error));
-        }
+    match until_answered(store, &mut outgoing, retry).await {
+        Ok((Answer::Done(output), _)) => Ok(output),
+        // A read has no condition.
+        Ok((Answer::Failed(_), _)) => Err(retry.report(Error::of(ErrorKind::Service))),
+        Err(Unanswered { error, .. }) => Err(retry.report(error)),
     }
 }
 

@@ -1,6 +1,8 @@
 //! What is sent, held against what the protocol says of it, on an engine.
 
 use super::*;
+use crate::call::Reply;
+use crate::item::RawItem;
 use crate::protocol::claim::{Demand, Record};
 use crate::store::Store;
 use crate::testing::Embedded;

@@ -7,6 +7,7 @@
 
 mod batches;
 mod behaviours;
+mod once;
 mod queries;
 mod single_table;
 mod times;
@@ -88,6 +89,8 @@ on_every_network! {
     times::an_expired_item_is_absent_to_reads_and_stored_to_writes
     times::a_sliding_expiry_begins_anew_with_every_write
     times::an_item_without_a_time_does_not_expire
+    once::an_operation_runs_once_and_every_delivery_is_answered
+    once::a_failed_operation_runs_again
     transactions::a_payment_is_made_whole_and_once
     transactions::a_transaction_refused_by_one_part_does_nothing
 }

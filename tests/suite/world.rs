@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use aws_smithy_async::time::TimeSource;
 use dynamo_once::testing::{Arrival, Embedded, Fault, Faults, Operation, Rates, Request};
-use dynamo_once::{Error, Item, RetryPolicy, Store, Table};
+use dynamo_once::{Error, Item, Records, RetryPolicy, Store, Table};
 
 /// What the network does.
 #[derive(Debug, Clone, Copy)]
@@ -131,6 +131,13 @@ impl World {
         let table = self.store.table_named::<T>(self.table_name::<T>());
         table.create_if_missing().await?;
         Ok(table)
+    }
+
+    /// A table of records of this run, which exists.
+    pub(crate) async fn records(&self) -> Result<Records, Error> {
+        let records = self.store.records(format!("suite-records-{}", self.run));
+        records.create_if_missing().await?;
+        Ok(records)
     }
 
     /// The outcome of a call that finds no item, not even a tombstone, can't be told once a reply was lost.
