@@ -64,6 +64,10 @@ pub(crate) async fn claim(core: &Core, operation: &Operation, lease: Duration) -
         let item = match until_answered(store, &mut outgoing, &mut retry).await {
             Ok((Answer::Done(_), _)) => return Ok(Claimed::Ours { owner, until }),
             Ok((Answer::Failed(item), _)) => item,
+            // It may hold the record, until its lease ends; the operation hasn't run.
+            Err(Unanswered { error, may_be_applied: true }) => {
+                return Err(retry.report(of(Error::new(ErrorKind::OutcomeUnknown, UNCLAIMED).with_source(error))));
+            }
             Err(Unanswered { error, .. }) => return Err(retry.report(of(error))),
         };
         let entry = item.as_ref().map(Entry::read);
@@ -101,7 +105,7 @@ pub(crate) async fn change(core: &Core, operation: &Operation, owner: WriteId, c
     let (wanted, kept_until) = match change {
         Change::Complete { at, .. } => (Status::Completed, at.saturating_add(kept)),
         Change::Extend { until } => (Status::Running { until: Some(*until) }, Millis::MAX),
-        Change::Release => (Status::Running { until: Some(0) }, Millis::MAX),
+        Change::Release => (Status::RELEASED, Millis::MAX),
     };
     let mut outgoing = outgoing(core, change_request(core, operation, owner, change));
     match until_answered(store, &mut outgoing, &mut retry).await {
@@ -164,7 +168,7 @@ fn claim_request(core: &Core, operation: &Operation, owner: WriteId, now: Millis
     request.condition_expression(condition).into()
 }
 
-/// The change under [`Demand::Hold`](crate::protocol::claim::Demand::Hold), in DynamoDB's words.
+/// The change under its [`Demand`](crate::protocol::claim::Demand), in DynamoDB's words.
 fn change_request(core: &Core, operation: &Operation, owner: WriteId, change: &Change) -> Request {
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let request = core
@@ -173,17 +177,20 @@ fn change_request(core: &Core, operation: &Operation, owner: WriteId, change: &C
         .update_item()
         .table_name(core.name())
         .key(ID, text(&operation.id))
-        .condition_expression("#owner = :me AND #status = :running")
         .expression_attribute_names("#owner", OWNER)
         .expression_attribute_names("#status", STATUS)
         .expression_attribute_names("#lease", LEASE)
         .expression_attribute_values(":me", owner.attribute())
         .expression_attribute_values(":running", text(IN_PROGRESS))
+        .expression_attribute_values(":released", number(0))
         .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+    let held = "#owner = :me AND #status = :running AND #lease <> :released";
+    let request = match change {
+        Change::Extend { .. } => request.condition_expression(format!("{held} AND #lease < :until")),
+        Change::Release | Change::Complete { .. } => request.condition_expression(held),
+    };
     match change {
-        Change::Release => {
-            request.update_expression("SET #lease = :until").expression_attribute_values(":until", number(0)).into()
-        }
+        Change::Release => request.update_expression("SET #lease = :released").into(),
         Change::Extend { until } => request
             .update_expression("SET #lease = :until")
             .expression_attribute_values(":until", number(*until))
@@ -210,6 +217,7 @@ fn change_request(core: &Core, operation: &Operation, owner: WriteId, change: &C
 
 const UNREADABLE: &str = "the record is of a later format, or of a program that means something else by it; give the operation another key, \
                           or remove the record";
+const UNCLAIMED: &str = "the operation hasn't run, and whether its record is claimed is unknown: another delivery may have to wait until the lease ends";
 const FUTURE_OWNER: &str = "the record's owner is an id from the far future, and none can follow it; remove the record";
 
 #[cfg(test)]

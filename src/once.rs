@@ -44,6 +44,8 @@ pub struct Records {
 /// | another runs it at that moment | [`InProgress`](ErrorKind::InProgress), or [`wait`](Once::wait)s |
 /// | the lease ran out, and another took over | [`Superseded`](ErrorKind::Superseded): the other's answer counts |
 /// | the same key with another payload | [`KeyReused`](ErrorKind::KeyReused) |
+/// | the record can't be claimed for certain | [`OutcomeUnknown`](ErrorKind::OutcomeUnknown): the operation hasn't run, and another delivery may have to wait for the lease to end |
+/// | it ran, and its answer can't be stored | what was in the way (throttled, unreachable, no JSON); it runs again after its lease. `OutcomeUnknown` where the answer may be stored |
 ///
 /// The lease is kept alive while the operation runs, as long as the process lives. What the operation does to others (an e-mail, a charge)
 /// can still happen twice where the process crashes before the answer is stored, unless they take [`Context::key`] for a key of
@@ -132,7 +134,8 @@ impl Records {
         self
     }
 
-    /// Sets for how long a claim holds without a sign of life; 30 seconds unless set. A crashed run is repeated after that.
+    /// Sets for how long a claim holds without a sign of life; 30 seconds unless set, and one at least. A crashed run is repeated after that.
+    /// A sign of life is a write, after each third of it.
     #[must_use]
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
@@ -176,7 +179,8 @@ impl Once {
         self
     }
 
-    /// Waits so long for another run of the operation to end, in the place of [`InProgress`](ErrorKind::InProgress) at once.
+    /// Waits so long for another run of the operation to end, in the place of [`InProgress`](ErrorKind::InProgress) at once. It looks again every
+    /// 200 ms, which takes a write each time, also where that is refused.
     pub fn wait(mut self, most: Duration) -> Self {
         self.wait = most;
         self
@@ -230,12 +234,17 @@ impl Once {
                 id.len()
             ))));
         }
+        if records.lease < SHORTEST || records.kept < records.lease {
+            return Err(of(Error::invalid("a lease lasts a second at least, and a record as long as its lease")));
+        }
         let validation = payload.transpose().map_err(of)?;
         let operation = Operation { id, validation, kept: records.kept };
         Ok((records, operation, wait))
     }
 }
 
+/// A third of it is the time between two signs of life, of which each is a write.
+const SHORTEST: Duration = Duration::from_secs(1);
 const MOST_KEY: usize = 2048;
 const EMPTY: &str = "the key is empty; give the id of the event or request, or run the operation without protection";
 

@@ -65,7 +65,8 @@ impl<T: Item> Table<T> {
         }
     }
 
-    /// The same table, whose calls are counted by this meter too.
+    /// The same table, whose calls are counted by this meter too. A transaction, which may be of many tables, is counted by the meters of the
+    /// store.
     #[must_use]
     #[doc(alias = "return_consumed_capacity")]
     pub fn metered(&self, meter: &Meter) -> Self {

@@ -294,22 +294,49 @@ async fn who_lost_its_lease_neither_overwrites_nor_releases_what_others_made() {
 #[tokio::test]
 async fn an_operation_learns_that_its_lease_is_lost() {
     let world = World::new().await;
-    let (begun, end, run) = spawn(world.records.once("a"));
+    let (begins, begun) = oneshot::channel();
+    let run = tokio::spawn(world.records.once("a").run(async move |context: Context| {
+        let was_lost = context.is_lost();
+        begins.send(()).expect("is waited for");
+        for _ in 0..100_000 {
+            if context.is_lost() {
+                return Err((was_lost, true));
+            }
+            tokio::task::yield_now().await;
+        }
+        Err::<u32, _>((was_lost, false))
+    }));
     begun.await.expect("begins");
-    let usurper =
-        serde_json::json!({"id": "a", "status": "COMPLETED", "expiration": 4_000_000_000_u64, "data": "false"});
-    world.put(usurper).await;
-    let before = world.faults.received(Operation::UpdateItem);
+    world.put(json!({"id": "a", "status": "COMPLETED", "expiration": 4_000_000_000_u64, "data": "1"})).await;
     world.clock.advance(10_000).await;
-    while world.faults.received(Operation::UpdateItem) == before {
-        tokio::task::yield_now().await;
-    }
-    for _ in 0..1000 {
+    let told = run.await.expect("didn't panic");
+    assert!(matches!(told, Err(OnceError::Failed((false, true)))), "{told:?}");
+    assert_eq!(*world.records.once("a").run(not_run).await.expect("has run").answer(), 1, "it isn't released");
+}
+
+#[tokio::test]
+async fn a_sign_of_life_that_comes_late_leases_nothing_that_was_released() {
+    let world = World::new().await;
+    let (begun, end, run) = {
+        let (begins, begun) = oneshot::channel();
+        let (end, ends) = oneshot::channel();
+        let run = tokio::spawn(world.records.once("a").run(async move |_: Context| {
+            begins.send(()).expect("is waited for");
+            ends.await.expect("is told to end");
+            Err::<u32, _>("failed")
+        }));
+        (begun, end, run)
+    };
+    begun.await.expect("begins");
+    world.faults.on(Operation::UpdateItem).inject(Fault::late(Arrival::OnCommand));
+    world.clock.advance(10_000).await;
+    while world.faults.received(Operation::UpdateItem) < 1 {
         tokio::task::yield_now().await;
     }
     end.send(()).expect("is waited for");
-    let lost = run.await.expect("didn't panic");
-    assert_eq!(kind(lost), ErrorKind::Superseded);
+    assert!(matches!(run.await.expect("didn't panic"), Err(OnceError::Failed("failed"))));
+    world.faults.deliver_late().await;
+    assert!(!world.elsewhere().once("a").run(seven).await.expect("was released").is_replayed());
 }
 
 #[tokio::test]
@@ -324,6 +351,14 @@ async fn lost_replies_lock_nobody_out() {
     let failed = world.records.once("b").run(async |_| Err::<u32, _>("no")).await;
     assert!(matches!(failed, Err(OnceError::Failed("no"))));
     world.records.once("b").run(seven).await.expect("was released");
+}
+
+#[tokio::test]
+async fn a_claim_that_may_have_gone_through_is_unknown_and_runs_nothing() {
+    let world = World::new().await;
+    world.faults.on(Operation::PutItem).always().inject(Fault::lost_request());
+    assert_eq!(kind(world.records.once("a").run(not_run).await), ErrorKind::OutcomeUnknown);
+    assert!(!world.elsewhere().once("a").run(seven).await.expect("it hadn't").is_replayed());
 }
 
 #[tokio::test]
@@ -402,6 +437,9 @@ async fn bad_input_and_bad_luck_have_an_outcome_each() {
     assert_eq!(kind(records.once("k".repeat(2049)).run(not_run).await), ErrorKind::Invalid);
     let tenant = records.clone().namespace("t".repeat(2000));
     assert_eq!(kind(tenant.once("k".repeat(48)).run(not_run).await), ErrorKind::Invalid);
+    let (no_lease, short) = (records.clone().lease(Duration::ZERO), records.clone().kept_for(Duration::from_secs(1)));
+    assert_eq!(kind(no_lease.once("a").run(not_run).await), ErrorKind::Invalid);
+    assert_eq!(kind(short.once("a").run(not_run).await), ErrorKind::Invalid, "kept for less than the lease");
     assert_eq!(world.requests(), 0, "nothing was sent");
     records.once("k".repeat(2048)).run(seven).await.expect("fits");
 

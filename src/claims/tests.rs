@@ -33,7 +33,7 @@ fn stored(record: &Record) -> RawItem {
 /// Every kind of record there is.
 fn records() -> Vec<Option<Record>> {
     let mut records = vec![None];
-    let statuses = [NOW - 1, NOW, NOW + 1].map(|until| Status::Running { until: Some(until) });
+    let statuses = [0, NOW - 1, NOW, NOW + 1].map(|until| Status::Running { until: Some(until) });
     let statuses = statuses.into_iter().chain([Status::Running { until: None }, Status::Completed, Status::Unreadable]);
     for status in statuses {
         for owner in [None, Some(WriteId(ME.0 - 1)), Some(ME), Some(WriteId(ME.0 + 1))] {
@@ -60,7 +60,7 @@ async fn conditions_on_an_engine_say_what_the_protocol_says() {
         let requests = [
             (Demand::Claim { now: NOW }, claim_request(core, &operation, ME, NOW, NOW + 10)),
             (Demand::Hold, change_request(core, &operation, ME, &complete)),
-            (Demand::Hold, change_request(core, &operation, ME, &Change::Extend { until: NOW + 10 })),
+            (Demand::Extend { until: NOW }, change_request(core, &operation, ME, &Change::Extend { until: NOW })),
             (Demand::Hold, change_request(core, &operation, ME, &Change::Release)),
         ];
         for (demand, request) in requests {
@@ -74,7 +74,7 @@ async fn conditions_on_an_engine_say_what_the_protocol_says() {
             let mut retry = store.caller().begin();
             let reply = store.caller().send(&mut outgoing(core, request), &mut retry).await;
             let is_met = demand.is_met_by(record.as_ref(), ME);
-            assert_eq!(matches!(reply, Reply::Done { .. }), is_met, "{demand:?} of {record:?}: {reply}");
+            assert_eq!(matches!(reply, Reply::Done { .. }), is_met, "{demand:?} of {record:?}: {reply:?}");
             met += usize::from(is_met);
         }
     }

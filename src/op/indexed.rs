@@ -13,7 +13,7 @@ enum After<'c> {
     Absent,
     /// As it was.
     Unnamed,
-    /// What an `add` or an `append` makes of what it was.
+    /// What an `add`, an `append` or a change within it makes of what it was.
     Added,
 }
 
@@ -59,6 +59,7 @@ fn after<'c>(
     }
     let change = changes.iter().find(|change| change.path.top() == attribute);
     match change.map(|change| &change.action) {
+        Some(_) if change.is_some_and(|change| change.path.is_nested()) => After::Added,
         Some(Action::Set(value)) if value.is_null() => After::Absent,
         Some(Action::Set(value)) => After::Value(value),
         Some(Action::Remove) => After::Absent,

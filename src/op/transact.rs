@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use crate::error::Error;
 use crate::item::Item;
+use crate::key::Identity;
 use crate::op::check::{self, Check};
 use crate::op::delete::Delete;
 use crate::op::insert::Insert;
@@ -159,9 +160,7 @@ impl Transact {
         }
         let mut items = HashSet::new();
         for (index, action) in self.actions.iter().enumerate() {
-            let mut key: Vec<_> = action.key.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
-            key.sort_unstable();
-            if !items.insert((action.table.name(), key)) {
+            if !items.insert((action.table.name(), Identity::of(action.table.schema(), &action.key))) {
                 let error = Error::invalid("a transaction has one part for an item; put its changes into one");
                 return Err(action.of(index, error));
             }

@@ -35,8 +35,10 @@ pub(crate) enum Status {
 pub(crate) enum Demand {
     /// That it can be claimed, as the claimant's clock has it.
     Claim { now: Millis },
-    /// That it is ours, and not completed: to complete it, to extend its lease, or to release it.
+    /// That it is ours, and neither completed nor released: to complete it, or to release it.
     Hold,
+    /// The same, and that its lease ends before this: to extend it. Signs of life may come late, and in any order.
+    Extend { until: Millis },
 }
 
 /// What is certain when a claim has failed.
@@ -63,6 +65,27 @@ pub(crate) enum Hold {
     Lost,
     /// Neither can be told.
     Unknown,
+}
+
+impl Status {
+    /// Left by its owner, for whoever comes next.
+    pub(crate) const RELEASED: Self = Self::Running { until: Some(0) };
+
+    /// What a change to it requires.
+    pub(crate) fn demand(self) -> Demand {
+        match self {
+            Self::Running { until: Some(until) } if self != Self::RELEASED => Demand::Extend { until },
+            _ => Demand::Hold,
+        }
+    }
+
+    /// Whether nothing is left to change to make it so.
+    fn is_as_good_as(self, wanted: Self) -> bool {
+        match (self, wanted.demand()) {
+            (Self::Running { until }, Demand::Extend { until: wanted }) => until.is_none_or(|until| until >= wanted),
+            _ => self == wanted,
+        }
+    }
 }
 
 impl Record {
@@ -93,10 +116,15 @@ impl Demand {
             (Self::Claim { now }, Some(record)) => {
                 record.is_free(now) && (record.owner < Some(owner) || !in_force(Rule::OwnersGrow))
             }
-            (Self::Hold, None) => false,
+            (Self::Hold | Self::Extend { .. }, None) => false,
+            (Self::Extend { until }, Some(record)) => {
+                let ends = matches!(record.status, Status::Running { until: Some(ends) } if ends < until);
+                Self::Hold.is_met_by(Some(record), owner) && (ends || !in_force(Rule::LeasesGrow))
+            }
             (Self::Hold, Some(record)) => {
                 let is_ours = record.is_owned_by(owner) || !in_force(Rule::OwnerOnly);
-                is_ours && matches!(record.status, Status::Running { .. })
+                let is_released = record.status == Status::RELEASED && in_force(Rule::ReleasedStays);
+                is_ours && matches!(record.status, Status::Running { .. }) && !is_released
             }
         }
     }
@@ -126,11 +154,11 @@ pub(crate) fn hold_failed(
     suspicious: bool,
     (now, kept_until): (Millis, Millis),
 ) -> Hold {
-    if record.is_some_and(|record| record.is_owned_by(owner) && record.status == wanted) {
+    if record.is_some_and(|record| record.is_owned_by(owner) && record.status.is_as_good_as(wanted)) {
         return Hold::Done;
     }
     // The condition holds on this very record, so that nothing can be made of the answer.
-    if Demand::Hold.is_met_by(record, owner) {
+    if wanted.demand().is_met_by(record, owner) {
         return Hold::Unknown;
     }
     // A completed record is another's only after it has expired. A lease or a release has nothing to prove.

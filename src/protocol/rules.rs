@@ -53,6 +53,10 @@ pub(crate) enum Rule {
     OwnersGrow,
     /// A completed record isn't taken over before it expires.
     CompletedStays,
+    /// A record that its owner has released isn't leased again by a sign of life that comes late.
+    ReleasedStays,
+    /// A lease is only ever made longer.
+    LeasesGrow,
     /// Whether a completion went through can't be told once it may have been forgotten.
     Forgotten,
 }

@@ -274,34 +274,29 @@ macro_rules! read_errors {
 
 read_errors!(GetItemError, QueryError, ScanError, BatchGetItemError);
 
-impl OperationError for TransactWriteItemsError {
-    const IS_TRANSACTION: bool = true;
+macro_rules! transaction_errors {
+    ($($error:ident, write: $is_write:literal;)*) => {$(
+        impl OperationError for $error {
+            const SUCCESS_NEEDS_NO_BODY: bool = $is_write;
+            const IS_TRANSACTION: bool = $is_write;
 
-    fn into_condition_failed(self) -> Result<Option<RawItem>, Box<Self>> {
-        Err(Box::new(self))
-    }
+            fn into_condition_failed(self) -> Result<Option<RawItem>, Box<Self>> {
+                Err(Box::new(self))
+            }
 
-    fn cancellation(&self) -> Option<&[CancellationReason]> {
-        match self {
-            Self::TransactionCanceledException(cancelled) => Some(cancelled.cancellation_reasons()),
-            _ => None,
+            fn cancellation(&self) -> Option<&[CancellationReason]> {
+                match self {
+                    Self::TransactionCanceledException(cancelled) => Some(cancelled.cancellation_reasons()),
+                    _ => None,
+                }
+            }
         }
-    }
+    )*};
 }
 
-impl OperationError for TransactGetItemsError {
-    const SUCCESS_NEEDS_NO_BODY: bool = false;
-
-    fn into_condition_failed(self) -> Result<Option<RawItem>, Box<Self>> {
-        Err(Box::new(self))
-    }
-
-    fn cancellation(&self) -> Option<&[CancellationReason]> {
-        match self {
-            Self::TransactionCanceledException(cancelled) => Some(cancelled.cancellation_reasons()),
-            _ => None,
-        }
-    }
+transaction_errors! {
+    TransactWriteItemsError, write: true;
+    TransactGetItemsError, write: false;
 }
 
 const CONDITION_FAILED: &str = "ConditionalCheckFailedException";

@@ -91,8 +91,16 @@ struct Request {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Kind {
-    Claim { now: Millis },
-    Complete { now: Millis },
+    Claim {
+        now: Millis,
+    },
+    Complete {
+        now: Millis,
+    },
+    /// A sign of life, which the worker doesn't wait for.
+    Extend {
+        until: Millis,
+    },
     Release,
 }
 
@@ -106,6 +114,8 @@ enum Action {
     /// The worker gives the attempt up; the request may arrive later, or never.
     GiveUp(usize),
     Crash(usize),
+    /// It sends a sign of life, which may come late, or never.
+    Beat(usize),
     /// The operation succeeds, or fails.
     Finish {
         worker: usize,
@@ -162,6 +172,7 @@ impl Search {
         let demand = match kind {
             Kind::Claim { now } => Demand::Claim { now },
             Kind::Complete { .. } | Kind::Release => Demand::Hold,
+            Kind::Extend { until } => Demand::Extend { until },
         };
         if !demand.is_met_by(before.as_ref(), id) {
             return (false, before);
@@ -179,8 +190,16 @@ impl Search {
                 state.workers[worker].effects += 1;
                 (Status::Completed, expires(now))
             }
-            (Kind::Release, Some(record)) => (Status::Running { until: Some(0) }, record.expires),
-            (Kind::Release, None) => unreachable!("there is nothing to release"),
+            (Kind::Release, Some(record)) => (Status::RELEASED, record.expires),
+            (Kind::Extend { until }, Some(record)) => {
+                if state.workers[worker].phase == Phase::Ended(End::Released) {
+                    state.broken = Some("what was released is leased again");
+                }
+                let worker = &mut state.workers[worker];
+                worker.until = worker.until.max(until);
+                (Status::Running { until: Some(until) }, record.expires)
+            }
+            (Kind::Extend { .. } | Kind::Release, None) => unreachable!("there is nothing to change"),
         };
         state.record = Some(Record { owner: Some(id), status, expires });
         (true, before)
@@ -246,10 +265,11 @@ impl Search {
                 }
                 Claim::Unreadable => unreachable!("every record is ours"),
             },
+            (Kind::Extend { .. }, _) => unreachable!("nobody waits for it"),
             (kind @ (Kind::Complete { .. } | Kind::Release), false) => {
                 let wanted = match kind {
                     Kind::Complete { .. } => Status::Completed,
-                    _ => Status::Running { until: Some(0) },
+                    _ => Status::RELEASED,
                 };
                 let kept_until = if self.forgets { worker.kept_until } else { Millis::MAX };
                 let done = if wanted == Status::Completed { End::Done } else { End::Released };
@@ -347,7 +367,7 @@ impl Model for Search {
                 Phase::Working => {
                     actions.extend([true, false].map(|succeeds| Action::Finish { worker: index, succeeds }));
                     if state.faults > 0 {
-                        actions.push(Action::Crash(index));
+                        actions.extend([Action::Beat(index), Action::Crash(index)]);
                     }
                 }
                 Phase::Ended(_) | Phase::Crashed => {}
@@ -365,13 +385,13 @@ impl Model for Search {
 
     fn next_state(&self, last: &State, action: Action) -> Option<State> {
         let mut state = last.clone();
-        use Action::{Answer, AnswerTwice, Arrive, Crash, Finish, GiveUp, LoseReply, Start, Tick, Vanish};
+        use Action::{Answer, AnswerTwice, Arrive, Beat, Crash, Finish, GiveUp, LoseReply, Start, Tick, Vanish};
         match action {
             Answer(worker) | AnswerTwice(worker) | LoseReply(worker) | GiveUp(worker) => {
                 state.workers[worker].sent += 1;
                 state.faults -= u8::from(!matches!(action, Answer(_)));
             }
-            Crash(_) => state.faults -= 1,
+            Beat(_) | Crash(_) => state.faults -= 1,
             _ => {}
         }
         match action {
@@ -400,6 +420,10 @@ impl Model for Search {
                     state.delay(self.request(&state, worker));
                 }
                 state.workers[worker].phase = Phase::Crashed;
+            }
+            Beat(worker) => {
+                let (id, until) = (state.workers[worker].id, self.clock(&state, worker) + LEASE);
+                state.delay(Request { worker, id, kind: Kind::Extend { until } });
             }
             Finish { worker, succeeds } => {
                 let now = self.clock(&state, worker);

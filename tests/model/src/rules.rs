@@ -54,6 +54,10 @@ pub enum Rule {
     OwnersGrow,
     /// A completed record isn't taken over before it expires.
     CompletedStays,
+    /// A record that its owner has released isn't leased again by a sign of life that comes late.
+    ReleasedStays,
+    /// A lease is only ever made longer.
+    LeasesGrow,
     /// Whether a completion went through can't be told once it may have been forgotten.
     Forgotten,
 }
@@ -89,8 +93,15 @@ impl Rule {
     ];
 
     /// Every rule of records.
-    pub const OF_RECORDS: [Self; 5] =
-        [Self::OwnerOnly, Self::OwnClaim, Self::OwnersGrow, Self::CompletedStays, Self::Forgotten];
+    pub const OF_RECORDS: [Self; 7] = [
+        Self::OwnerOnly,
+        Self::OwnClaim,
+        Self::OwnersGrow,
+        Self::CompletedStays,
+        Self::ReleasedStays,
+        Self::LeasesGrow,
+        Self::Forgotten,
+    ];
 }
 
 static TAKEN_AWAY: AtomicU8 = AtomicU8::new(0);
