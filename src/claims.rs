@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 
 use crate::call::{Outgoing, Request};
 use crate::drive::{Answer, Unanswered, until_answered};
 use crate::epoch::EpochMillis;
 use crate::error::{Error, ErrorKind};
+use crate::item::RawItem;
 use crate::op::stamped::number;
 use crate::protocol::claim::{Claim, Hold, Millis, Status, claim_failed, hold_failed};
 use crate::protocol::log::WriteId;
@@ -48,6 +50,16 @@ pub(crate) enum Change {
     Release,
 }
 
+impl Operation {
+    /// Its record.
+    pub(crate) fn read(&self, item: &RawItem) -> Entry {
+        let mut entry = Entry::read(item);
+        entry.record.differs =
+            matches!((&entry.validation, &self.validation), (Some(theirs), Some(ours)) if theirs != ours);
+        entry
+    }
+}
+
 const OPERATION: &str = "once";
 
 /// Claims the record, for as long as the lease lasts.
@@ -70,22 +82,14 @@ pub(crate) async fn claim(core: &Core, operation: &Operation, lease: Duration) -
             }
             Err(Unanswered { error, .. }) => return Err(retry.report(of(error))),
         };
-        let entry = item.as_ref().map(Entry::read);
+        let entry = item.as_ref().map(|item| operation.read(item));
         let record = entry.as_ref().map(|entry| &entry.record);
         let now = self::now(core);
-        if let Some(entry) = &entry
-            && entry.record.owner != Some(owner)
-            && entry.record.expires > now
-            && entry.validation.is_some()
-            && operation.validation.is_some()
-            && entry.validation != operation.validation
-        {
-            return Err(retry.report(of(Error::of(ErrorKind::KeyReused))));
-        }
         match (claim_failed(record, owner, now), entry) {
             (Claim::Ours, _) => return Ok(Claimed::Ours { owner, until }),
             (Claim::Completed, Some(entry)) => return Ok(Claimed::Completed(Box::new(entry))),
             (Claim::Busy { .. }, _) => return Ok(Claimed::Busy),
+            (Claim::KeyReused, _) => return Err(retry.report(of(Error::of(ErrorKind::KeyReused)))),
             (Claim::Again { above: held }, _) => above = held.unwrap_or(above),
             (Claim::Unreadable | Claim::Completed, _) => {
                 return Err(retry.report(of(Error::new(ErrorKind::Malformed, UNREADABLE))));
@@ -111,7 +115,7 @@ pub(crate) async fn change(core: &Core, operation: &Operation, owner: WriteId, c
     match until_answered(store, &mut outgoing, &mut retry).await {
         Ok((Answer::Done(_), _)) => Ok(Hold::Done),
         Ok((Answer::Failed(item), was_in_doubt)) => {
-            let record = item.as_ref().map(|item| Entry::read(item).record);
+            let record = item.as_ref().map(|item| operation.read(item).record);
             Ok(hold_failed(record.as_ref(), owner, wanted, was_in_doubt, (now(core), kept_until)))
         }
         Err(Unanswered { may_be_applied: true, .. }) => Ok(Hold::Unknown),
@@ -127,9 +131,28 @@ pub(crate) fn now(core: &Core) -> Millis {
     EpochMillis::from(core.store().now()).0
 }
 
+/// A claim of the record, leased until then.
+fn claim_request(core: &Core, operation: &Operation, owner: WriteId, now: Millis, until: Millis) -> Request {
+    let request = put(core, operation, owner, now).item(LEASE, number(until));
+    request.item(STATUS, AttributeValue::S(IN_PROGRESS.to_owned())).into()
+}
+
+/// A claim of the record, completed with this answer at once.
+pub(crate) fn make_request(core: &Core, operation: &Operation, owner: WriteId, now: Millis, answer: String) -> Request {
+    let request =
+        put(core, operation, owner, now).item(DATA, AttributeValue::S(answer)).item(COMPLETED_AT, number(now));
+    request.item(STATUS, AttributeValue::S(COMPLETED.to_owned())).into()
+}
+
+/// A claim of the record that nobody holds, and that no claim by a lesser id takes any more; the record before it comes back.
+pub(crate) fn fence_request(core: &Core, operation: &Operation, owner: WriteId, now: Millis) -> Request {
+    let request = put(core, operation, owner, now).item(LEASE, number(0)).return_values(ReturnValue::AllOld);
+    request.item(STATUS, AttributeValue::S(IN_PROGRESS.to_owned())).into()
+}
+
 /// [`Demand::Claim`](crate::protocol::claim::Demand::Claim), in DynamoDB's words; a record under another fingerprint is none to claim before it
 /// has expired.
-fn claim_request(core: &Core, operation: &Operation, owner: WriteId, now: Millis, until: Millis) -> Request {
+fn put(core: &Core, operation: &Operation, owner: WriteId, now: Millis) -> PutItemFluentBuilder {
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let request = core
         .store()
@@ -137,9 +160,7 @@ fn claim_request(core: &Core, operation: &Operation, owner: WriteId, now: Millis
         .put_item()
         .table_name(core.name())
         .item(ID, text(&operation.id))
-        .item(STATUS, text(IN_PROGRESS))
         .item(EXPIRATION, expiration(now, operation.kept))
-        .item(LEASE, number(until))
         .item(OWNER, owner.attribute())
         .expression_attribute_names("#id", ID)
         .expression_attribute_names("#owner", OWNER)
@@ -165,11 +186,11 @@ fn claim_request(core: &Core, operation: &Operation, owner: WriteId, now: Millis
         "attribute_not_exists(#id) OR ((attribute_not_exists(#owner) OR #owner < :me) AND \
          (#expiration <= :seconds OR (#status = :running AND #lease <= :now{same})))"
     );
-    request.condition_expression(condition).into()
+    request.condition_expression(condition)
 }
 
 /// The change under its [`Demand`](crate::protocol::claim::Demand), in DynamoDB's words.
-fn change_request(core: &Core, operation: &Operation, owner: WriteId, change: &Change) -> Request {
+pub(crate) fn change_request(core: &Core, operation: &Operation, owner: WriteId, change: &Change) -> Request {
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let request = core
         .store()

@@ -28,8 +28,8 @@ pub(crate) fn item(item: &RawItem) -> Fingerprint {
     finish(digest)
 }
 
-/// Of a query: where it reads, what its expressions say, and the names and values that they stand for.
-pub(crate) fn query(texts: &[&str], names: &HashMap<String, String>, values: &RawItem) -> Fingerprint {
+/// Of expressions: what they say, and the names and values that they stand for.
+pub(crate) fn expressions(texts: &[&str], names: &HashMap<String, String>, values: &RawItem) -> Fingerprint {
     let mut digest = Sha256::new();
     texts.iter().for_each(|part| text(&mut digest, b"query", part.as_bytes()));
     let mut names: Vec<_> = names.iter().collect();
@@ -40,6 +40,27 @@ pub(crate) fn query(texts: &[&str], names: &HashMap<String, String>, values: &Ra
     }
     map(&mut digest, values);
     finish(digest)
+}
+
+/// What one of several writes is, as far as its repetition has to be the same.
+pub(crate) struct Part<'p> {
+    pub(crate) operation: &'static str,
+    pub(crate) table: &'p str,
+    pub(crate) key: &'p RawItem,
+    /// None where a repetition may write something else: what came of a read.
+    pub(crate) content: Option<Fingerprint>,
+}
+
+/// Of writes that are made together; as text.
+pub(crate) fn writes<'p>(parts: impl Iterator<Item = Part<'p>>) -> String {
+    let mut digest = Sha256::new();
+    for Part { operation, table, key, content } in parts {
+        text(&mut digest, b"operation", operation.as_bytes());
+        text(&mut digest, b"table", table.as_bytes());
+        map(&mut digest, key);
+        text(&mut digest, b"content", content.as_ref().map_or(&[], Fingerprint::as_slice));
+    }
+    hex(digest)
 }
 
 /// Of content that the caller chose.
@@ -53,7 +74,7 @@ pub(crate) fn bytes(content: &[u8]) -> Fingerprint {
 pub(crate) fn payload(payload: &Value) -> String {
     let mut digest = Sha256::new();
     json(&mut digest, payload, false);
-    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(digest)
 }
 
 /// Of a request's body, whatever the order of its members and of the elements of sets, and whether or not it is metered. What is no
@@ -69,6 +90,10 @@ pub(crate) fn body(body: &[u8]) -> Fingerprint {
         Err(_) => text(&mut digest, b"body", body),
     }
     finish(digest)
+}
+
+fn hex(digest: Sha256) -> String {
+    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn finish(digest: Sha256) -> Fingerprint {

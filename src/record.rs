@@ -81,7 +81,12 @@ impl Entry {
             // What doesn't say when it goes, or not so that it can be read, stays.
             None | Some(Err(())) => Millis::MAX,
         };
-        let record = Record { owner, status: if is_owned_otherwise { Status::Unreadable } else { status }, expires };
+        let record = Record {
+            owner,
+            status: if is_owned_otherwise { Status::Unreadable } else { status },
+            expires,
+            differs: false,
+        };
         let completed_at = whole(item, COMPLETED_AT).and_then(Result::ok).map(EpochMillis);
         Self { record, validation: text(VALIDATION), answer: text(DATA), completed_at }
     }

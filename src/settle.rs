@@ -483,6 +483,8 @@ impl Refusal {
             Self::KeyReused => ErrorKind::KeyReused,
             Self::Condition => ErrorKind::ConditionFailed,
             Self::Unusable => ErrorKind::Malformed,
+            Self::Superseded => ErrorKind::Superseded,
+            Self::Recorded | Self::InProgress => ErrorKind::InProgress,
         }
     }
 }

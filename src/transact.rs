@@ -7,15 +7,21 @@ use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem, Up
 use tracing::Instrument as _;
 
 use crate::call::{Frozen, Outgoing, Reply, Request};
+use crate::claims::{self, Change, Operation};
 use crate::drive::{Course, Driven};
 use crate::error::{Error, ErrorKind, Limit, Reason};
+use crate::fingerprint::Fingerprint;
 use crate::item::RawItem;
 use crate::lanes::Lease;
 use crate::op::stamped;
 use crate::protocol::call::{Attempt, Call, Outcome, Step};
+use crate::protocol::claim::Millis;
 use crate::protocol::guard::{Birth, Expect};
 use crate::protocol::log::{Version, WriteId};
-use crate::protocol::transaction::{self, Transaction};
+use crate::protocol::tie::Tie;
+use crate::protocol::transaction::{self, Fence, Transaction};
+use crate::protocol::verdict::Refusal;
+use crate::record::Entry;
 use crate::settle::Write;
 use crate::store::Store;
 use crate::table::Core;
@@ -39,6 +45,8 @@ pub(crate) struct Action {
     pub(crate) expect: Expect,
     /// Whether it carries conditions of the caller's.
     pub(crate) conditional: bool,
+    /// What it writes, where a repetition has to write the same.
+    pub(crate) content: Option<Fingerprint>,
     pub(crate) leaves: Leaves,
     pub(crate) at: Option<Etag>,
     pub(crate) render: Render,
@@ -54,19 +62,45 @@ pub(crate) enum Leaves {
     AsItWas,
 }
 
+/// The record that a transaction completes together with its effects.
+#[derive(Clone)]
+pub(crate) struct Tied {
+    pub(crate) records: Arc<Core>,
+    pub(crate) record: Operation,
+    pub(crate) how: How,
+    /// When it is completed.
+    pub(crate) at: Millis,
+}
+
+/// How a transaction comes by the record that it completes.
+#[derive(Clone)]
+pub(crate) enum How {
+    /// A run holds it, by this id.
+    Held { owner: WriteId, complete: Change },
+    /// It claims it itself, and says in it what it has written.
+    Claimed,
+}
+
+/// What a part has made: the version, and the etag of its item, where they can be told.
+pub(crate) type Made = (Option<u64>, Option<Etag>);
+
 /// A transaction that is in the table.
 #[derive(Debug)]
 pub(crate) struct Settled {
     pub(crate) replayed: bool,
-    /// The versions that the parts made, and the etags of their items, where they can be told.
-    pub(crate) made: Vec<(Option<u64>, Option<Etag>)>,
+    pub(crate) made: Vec<Made>,
 }
 
-/// Runs a transaction of at least one part.
-pub(crate) async fn settle(store: &Store, actions: Vec<Action>) -> Result<Settled, Error> {
+/// Runs a transaction of at least one part, which completes a record where it is tied to one.
+pub(crate) async fn settle(
+    store: &Store,
+    operation: &'static str,
+    actions: Vec<Action>,
+    tied: Option<Tied>,
+) -> Result<Settled, Error> {
     let retry = store.caller().begin();
     for (index, action) in actions.iter().enumerate() {
-        let of = |error: Error| action.of(index, error);
+        let of = |error: Error| action.of(operation, index, error);
         action.table.check_names().map_err(of)?;
         if matches!(action.expect, Expect::At { version, .. } if version > Version::LAST) {
             return Err(of(Error::invalid("the etag's version is beyond the last that a write can count up")));
@@ -80,22 +114,29 @@ pub(crate) async fn settle(store: &Store, actions: Vec<Action>) -> Result<Settle
         let item = actions[index].table.hash(&actions[index].key);
         let Some(lease) = retry.within(store.lanes().lease(item, store.now())).await else {
             let error = Error::new(ErrorKind::Timeout, "earlier calls on the item took all the time there was");
-            return Err(retry.report(actions[index].of(index, error)).with_limit(Limit::Deadline));
+            return Err(retry.report(actions[index].of(operation, index, error)).with_limit(Limit::Deadline));
         };
         leases[index] = Some(lease);
     }
     let births = actions.iter().filter_map(|action| action.expect.birth());
     let Some(id) = store.write_id(births.max().unwrap_or(WriteId::NIL)) else {
         let message = "an etag's birth id is from the far future, and no write id can follow it";
-        return Err(Error::new(ErrorKind::Malformed, message).with_operation(OPERATION, actions[0].table.name()));
+        return Err(Error::new(ErrorKind::Malformed, message).with_operation(operation, actions[0].table.name()));
     };
     let parts = actions.iter().zip(&leases).map(|(action, lease)| action.part(lease.as_ref(), id)).collect();
-    let span = trace::operation(OPERATION, actions[0].table.name());
+    let span = trace::operation(operation, actions[0].table.name());
+    let transaction = Transaction::new(parts);
     let mut run = Run {
         store,
+        operation,
         items: vec![None; actions.len()],
         actions,
-        transaction: Transaction::new(parts),
+        transaction: match &tied {
+            Some(tied) => transaction.tied(tied.tie(id)),
+            None => transaction,
+        },
+        tied,
+        entry: None,
         leases,
         id,
         rendered: 0,
@@ -110,7 +151,9 @@ pub(crate) async fn settle(store: &Store, actions: Vec<Action>) -> Result<Settle
 /// A transaction whose outcome is unknown, as it was left.
 pub(crate) struct Suspended {
     store: Store,
+    operation: &'static str,
     actions: Vec<Action>,
+    tied: Option<Tied>,
     transaction: Transaction,
     /// The last attempts that were its own, and what they sent.
     last: (Vec<Option<Attempt>>, Frozen),
@@ -122,9 +165,9 @@ impl Suspended {
     /// Sends the last request again, and no other.
     pub(crate) async fn finish(&self) -> Result<Settled, Error> {
         let (attempts, frozen) = &self.last;
-        let outgoing = Outgoing::thaw(OPERATION, frozen, self.store.meters()).write_id(self.id.uuid());
+        let outgoing = Outgoing::thaw(self.operation, frozen, self.store.meters()).write_id(self.id.uuid());
         let mut run = self.run(self.transaction.clone().finish(attempts))?;
-        run.own = Some((attempts.clone(), outgoing));
+        run.own = Some(((attempts.clone(), run.transaction.owner()), outgoing));
         let mut course = Course::new(&self.store, self.store.caller().begin());
         let outcome = course.drive(&mut run, Step::Send).instrument(self.span()).await;
         run.conclude(course, outcome)
@@ -135,7 +178,8 @@ impl Suspended {
         let (attempts, frozen) = &self.last;
         let (transaction, step) = self.transaction.clone().abort(attempts);
         let mut run = self.run(transaction)?;
-        run.own = Some((attempts.clone(), Outgoing::thaw(OPERATION, frozen, self.store.meters())));
+        let outgoing = Outgoing::thaw(self.operation, frozen, self.store.meters());
+        run.own = Some(((attempts.clone(), run.transaction.owner()), outgoing));
         let mut course = Course::new(&self.store, self.store.caller().begin());
         match course.drive(&mut run, step).instrument(self.span()).await {
             Outcome::Applied | Outcome::Replayed => Ok(true),
@@ -148,10 +192,13 @@ impl Suspended {
         if self.store.now() > self.until {
             let error =
                 Error::invalid("it is too late to take this transaction up: what is stored may have forgotten it");
-            return Err(error.with_operation(OPERATION, self.actions[0].table.name()));
+            return Err(error.with_operation(self.operation, self.actions[0].table.name()));
         }
         Ok(Run {
             store: &self.store,
+            operation: self.operation,
+            tied: self.tied.clone(),
+            entry: None,
             items: vec![None; self.actions.len()],
             leases: Vec::new(),
             actions: self.actions.iter().map(Action::suspended).collect(),
@@ -164,7 +211,38 @@ impl Suspended {
     }
 
     fn span(&self) -> tracing::Span {
-        trace::operation(OPERATION, self.actions[0].table.name())
+        trace::operation(self.operation, self.actions[0].table.name())
+    }
+}
+
+impl Tied {
+    fn tie(&self, id: WriteId) -> Tie {
+        let kept = Millis::try_from(self.record.kept.as_millis()).unwrap_or(Millis::MAX);
+        let kept_until = self.at.saturating_add(kept);
+        match self.how {
+            How::Held { owner, .. } => Tie::completes(owner, kept_until),
+            How::Claimed => Tie::makes(id, kept_until),
+        }
+    }
+
+    /// Completes the record; of a write that claims it itself, with what that makes.
+    fn complete(&self, owner: WriteId, made: &[Made]) -> Result<TransactWriteItem, Error> {
+        part(match &self.how {
+            How::Held { owner, complete } => claims::change_request(&self.records, &self.record, *owner, complete),
+            How::Claimed => {
+                let answer = serde_json::to_string(made)
+                    .map_err(|error| Error::invalid("what was written doesn't serialise as JSON").with_source(error))?;
+                claims::make_request(&self.records, &self.record, owner, self.at, answer)
+            }
+        })
+    }
+
+    /// Keeps the transaction out.
+    fn fence(&self, owner: WriteId, now: Millis) -> Request {
+        match &self.how {
+            How::Held { owner, .. } => claims::change_request(&self.records, &self.record, *owner, &Change::Release),
+            How::Claimed => claims::fence_request(&self.records, &self.record, owner, now),
+        }
     }
 }
 
@@ -190,49 +268,62 @@ impl Action {
     }
 
     /// An error of this part.
-    pub(crate) fn of(&self, index: usize, error: Error) -> Error {
-        error.with_operation(OPERATION, self.table.name()).with_part(index)
+    pub(crate) fn of(&self, operation: &'static str, index: usize, error: Error) -> Error {
+        error.with_operation(operation, self.table.name()).with_part(index)
     }
 }
 
 /// A transaction under way.
 struct Run<'t> {
     store: &'t Store,
+    operation: &'static str,
     actions: Vec<Action>,
+    tied: Option<Tied>,
     transaction: Transaction,
     leases: Vec<Option<Lease>>,
     id: WriteId,
     /// How often the whole was rendered: each rendering has a token of its own.
     rendered: u32,
-    own: Option<(Vec<Option<Attempt>>, Outgoing)>,
-    fence: Option<(Attempt, Outgoing)>,
+    own: Option<((Vec<Option<Attempt>>, Option<WriteId>), Outgoing)>,
+    fence: Option<(Fence, Outgoing)>,
     /// The items that last stood in the parts' way.
     items: Vec<Option<RawItem>>,
+    /// The record that last did.
+    entry: Option<Entry>,
 }
 
 impl Driven for Run<'_> {
     fn outgoing(&mut self) -> Result<&mut Outgoing, Error> {
         let now = self.store.now();
         self.leases.iter_mut().flatten().for_each(|lease| lease.in_doubt(now));
-        if let Some((index, attempt)) = self.transaction.fence() {
-            if self.fence.as_ref().is_none_or(|(rendered, _)| *rendered != attempt) {
-                let action = &self.actions[index];
-                let request = stamped::fence(&action.table, &action.key, &attempt)?;
-                self.fence = Some((attempt, self.render(request)));
+        if let Some(fence) = self.transaction.fence() {
+            if self.fence.as_ref().is_none_or(|(rendered, _)| *rendered != fence) {
+                let request = match (fence, &self.tied) {
+                    (Fence::Part(index, attempt), _) => {
+                        let action = &self.actions[index];
+                        stamped::fence(&action.table, &action.key, &attempt)?
+                    }
+                    (Fence::Record(owner), Some(tied)) => tied.fence(owner, claims::now(&tied.records)),
+                    (Fence::Record(_), None) => unreachable!("there is no record to fence"),
+                };
+                self.fence = Some((fence, self.render(request)));
             }
             return match &mut self.fence {
                 Some((_, outgoing)) => Ok(outgoing),
                 None => unreachable!("it has just been rendered"),
             };
         }
-        let attempts = self.transaction.attempts();
+        let attempts = (self.transaction.attempts(), self.transaction.owner());
         if self.own.as_ref().is_none_or(|(rendered, _)| *rendered != attempts) {
             self.id = self.transaction.id().unwrap_or(self.id);
-            let mut items = Vec::with_capacity(attempts.len());
-            for (index, attempt) in attempts.iter().enumerate() {
+            let mut items = Vec::with_capacity(attempts.0.len() + 1);
+            for (index, attempt) in attempts.0.iter().enumerate() {
                 let action = &mut self.actions[index];
                 let item = (action.render)(attempt.as_ref(), self.items[index].as_ref());
-                items.push(item.map_err(|error| self.actions[index].of(index, error))?);
+                items.push(item.map_err(|error| self.actions[index].of(self.operation, index, error))?);
+            }
+            if let (Some(tied), Some(owner)) = (&self.tied, attempts.1) {
+                items.push(tied.complete(owner, &self.made(false))?);
             }
             if items.iter().map(bytes).sum::<usize>() > MOST_BYTES {
                 return Err(Error::invalid("the items of a transaction have 4 MB at most; write fewer at once"));
@@ -251,28 +342,43 @@ impl Driven for Run<'_> {
     }
 
     fn answered(&mut self, answer: Reply) -> Step {
-        let fenced = self.transaction.fence().map(|(index, _)| index);
-        match (answer, fenced) {
-            (Reply::Done { output }, Some(index)) => {
+        match (answer, self.transaction.fence()) {
+            (Reply::Done { .. }, None) => self.transaction.applied(None),
+            (Reply::Done { output }, Some(Fence::Part(index, _))) => {
                 let before = output.into_item();
                 let seen = before.as_ref().map(|item| self.actions[index].table.format().read(item));
                 self.items[index] = before.or(self.items[index].take());
                 self.transaction.applied(seen.as_ref())
             }
-            (Reply::Done { .. }, None) => self.transaction.applied(None),
-            (Reply::ConditionFailed { item }, Some(index)) => {
+            (Reply::ConditionFailed { item }, Some(Fence::Part(index, _))) => {
                 let seen = item.as_ref().map(|item| self.actions[index].table.format().read(item));
                 self.items[index] = item;
                 self.transaction.fence_failed(seen.as_ref())
             }
+            (Reply::Done { output }, Some(Fence::Record(_))) => {
+                let (before, now) = self.read(output.into_item().as_ref());
+                self.transaction.record_fenced((before.as_ref().map(|entry| &entry.record), now))
+            }
+            (Reply::ConditionFailed { item }, Some(Fence::Record(_))) => {
+                let (entry, now) = self.read(item.as_ref());
+                self.transaction.record_fence_failed((entry.as_ref().map(|entry| &entry.record), now))
+            }
             (Reply::Cancelled { failed }, None) => {
                 let mut seen = Vec::with_capacity(failed.len());
-                for (index, item) in failed.into_iter().filter(|(index, _)| *index < self.actions.len()) {
-                    let format = self.actions[index].table.format();
-                    seen.push((index, item.as_ref().map(|item| format.read(item))));
-                    self.items[index] = item;
+                let mut record = None;
+                for (index, item) in failed {
+                    match self.actions.get(index) {
+                        Some(action) => {
+                            seen.push((index, item.as_ref().map(|item| action.table.format().read(item))));
+                            self.items[index] = item;
+                        }
+                        None => record = Some(self.read(item.as_ref())),
+                    }
                 }
-                self.transaction.cancelled(&seen)
+                let stands = record.as_ref().map(|(entry, now)| (entry.as_ref().map(|entry| &entry.record), *now));
+                let step = self.transaction.cancelled(&seen, stands);
+                self.entry = record.and_then(|(entry, _)| entry);
+                step
             }
             _ => unreachable!(
                 "a fence is a single write, the rest a transaction, and the others are no answers of the table"
@@ -309,8 +415,14 @@ impl Driven for Run<'_> {
 
 impl Run<'_> {
     fn render(&self, request: Request) -> Outgoing {
-        let outgoing = Outgoing::new(OPERATION, request, self.store.caller().clock(), self.store.meters());
+        let outgoing = Outgoing::new(self.operation, request, self.store.caller().clock(), self.store.meters());
         outgoing.write_id(self.id.uuid())
+    }
+
+    /// The record as it stands, and the time at which it was looked at.
+    fn read(&self, record: Option<&RawItem>) -> (Option<Entry>, Millis) {
+        let tied = self.tied.as_ref();
+        (record.zip(tied).map(|(item, tied)| tied.record.read(item)), tied.map_or(0, |tied| claims::now(&tied.records)))
     }
 
     fn conclude(mut self, course: Course<'_>, outcome: Outcome) -> Result<Settled, Error> {
@@ -320,8 +432,13 @@ impl Run<'_> {
         }
         let (failure, of_kind) = match outcome {
             Outcome::Applied | Outcome::Replayed => return Ok(self.settled(outcome == Outcome::Replayed)),
-            Outcome::Refused(_) => {
-                let error = self.refused();
+            Outcome::Refused(Refusal::Recorded) => {
+                return self.recorded().map_err(|error| {
+                    course.retry.report(error.with_operation(self.operation, self.actions[0].table.name()))
+                });
+            }
+            Outcome::Refused(refusal) => {
+                let error = self.refused(refusal);
                 return Err(course.retry.report(error.with_write_id(self.id.uuid())));
             }
             Outcome::NotApplied => (course.ended_by.or(course.failure), None),
@@ -334,15 +451,18 @@ impl Run<'_> {
             (Some(kind), None) => Error::of(kind),
         };
         let table = error.part().unwrap_or_default();
-        let error = error.with_operation(OPERATION, self.actions[table].table.name());
+        let error = error.with_operation(self.operation, self.actions[table].table.name());
         let error = course.retry.report(error.with_write_id(self.id.uuid()));
-        let last = self.own.and_then(|(attempts, outgoing)| Some((attempts, outgoing.freeze()?)));
+        let last = self.own.and_then(|((attempts, _), outgoing)| Some((attempts, outgoing.freeze()?)));
         Err(match last.filter(|_| outcome == Outcome::Unknown) {
             Some(last) => {
-                let kept = self.actions.iter().map(|action| action.table.schema().pending_for()).min();
+                let kept = self.actions.iter().map(|action| action.table.schema().pending_for());
+                let kept = kept.chain(self.tied.as_ref().map(|tied| tied.record.kept / 2)).min();
                 error.with_suspended(Arc::new(Suspended {
                     until: self.store.now() + kept.unwrap_or_default(),
                     store: self.store.clone(),
+                    operation: self.operation,
+                    tied: self.tied,
                     actions: self.actions.iter().map(Action::suspended).collect(),
                     transaction: self.transaction,
                     last,
@@ -354,6 +474,11 @@ impl Run<'_> {
     }
 
     fn settled(&self, replayed: bool) -> Settled {
+        Settled { replayed, made: self.made(replayed) }
+    }
+
+    /// What the parts make, by the guards of the last attempt; of a replay, as their items show it.
+    fn made(&self, replayed: bool) -> Vec<Made> {
         let made = self.actions.iter().zip(&self.items).enumerate().map(|(index, (action, item))| {
             let seen = item.as_ref().filter(|_| replayed).map(|item| action.table.format().read(item));
             let Some(call) = self.transaction.made_by(index, seen.as_ref()) else { return (None, None) };
@@ -364,11 +489,21 @@ impl Run<'_> {
             let birth = seen.as_ref().and_then(|seen| seen.log()).map(|log| log.birth).or_else(|| call.birth_made());
             (version, version.zip(birth).map(|(version, birth)| Etag::new(version, Birth::Known(birth))))
         });
-        Settled { replayed, made: made.collect() }
+        made.collect()
+    }
+
+    /// What an earlier call with the same key has written, as the record says.
+    fn recorded(&self) -> Result<Settled, Error> {
+        let answer = self.entry.as_ref().and_then(|entry| entry.answer.as_deref());
+        let made = answer.and_then(|answer| serde_json::from_str::<Vec<Made>>(answer).ok());
+        match made.filter(|made| made.len() == self.actions.len()) {
+            Some(made) => Ok(Settled { replayed: true, made }),
+            None => Err(Error::of(ErrorKind::KeyReused)),
+        }
     }
 
     /// The error of the first part that refuses, with the reasons of all.
-    fn refused(&self) -> Error {
+    fn refused(&self, refusal: Refusal) -> Error {
         let reasons: Vec<_> = self
             .transaction
             .refusals()
@@ -384,7 +519,11 @@ impl Run<'_> {
                 Reason { part: *index, kind, item }
             })
             .collect();
-        let Some(first) = reasons.first() else { return Error::of(ErrorKind::Contention) };
+        let Some(first) = reasons.first() else {
+            // It was the record.
+            let records = self.tied.as_ref().map_or("", |tied| tied.records.name());
+            return Error::of(refusal.kind()).with_operation(self.operation, records);
+        };
         let (action, index) = (&self.actions[first.part], first.part);
         let error = match (first.kind, &first.item) {
             (ErrorKind::Malformed, Some((item, format))) => format.unusable(item),
@@ -394,7 +533,7 @@ impl Run<'_> {
             Some((item, format)) => error.with_current(item.clone(), format.clone()),
             None => error,
         };
-        action.of(index, error.at(action.at)).with_reasons(reasons)
+        action.of(self.operation, index, error.at(action.at)).with_reasons(reasons)
     }
 }
 

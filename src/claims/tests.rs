@@ -24,6 +24,9 @@ fn stored(record: &Record) -> RawItem {
     if let Status::Running { until: Some(until) } = record.status {
         item.insert(LEASE.to_owned(), number(until));
     }
+    if record.differs {
+        item.insert(VALIDATION.to_owned(), AttributeValue::S("another".into()));
+    }
     if let Some(owner) = record.owner {
         item.insert(OWNER.to_owned(), owner.attribute());
     }
@@ -38,7 +41,7 @@ fn records() -> Vec<Option<Record>> {
     for status in statuses {
         for owner in [None, Some(WriteId(ME.0 - 1)), Some(ME), Some(WriteId(ME.0 + 1))] {
             for expires in [NOW - 1000, NOW, NOW + 1000] {
-                records.push(Some(Record { owner, status, expires }));
+                records.extend([false, true].map(|differs| Some(Record { owner, status, expires, differs })));
             }
         }
     }
@@ -52,7 +55,7 @@ async fn conditions_on_an_engine_say_what_the_protocol_says() {
     let records_table = store.records("records");
     records_table.create_if_missing().await.expect("the table is made");
     let core = records_table.core();
-    let operation = Operation { id: "key".into(), validation: None, kept: Duration::from_secs(60) };
+    let operation = Operation { id: "key".into(), validation: Some("this".into()), kept: Duration::from_secs(60) };
     let sdk = engine.client();
     let complete = Change::Complete { answer: Some("1".into()), at: NOW };
     let mut met = 0;
@@ -68,7 +71,7 @@ async fn conditions_on_an_engine_say_what_the_protocol_says() {
             sdk.delete_item().table_name("records").key(ID, key).send().await.expect("the engine answers");
             if let Some(record) = &record {
                 let item = stored(record);
-                assert_eq!(Entry::read(&item).record, *record, "read as it was stored");
+                assert_eq!(operation.read(&item).record, *record, "read as it was stored");
                 sdk.put_item().table_name("records").set_item(Some(item)).send().await.expect("the engine takes it");
             }
             let mut retry = store.caller().begin();
@@ -84,8 +87,12 @@ async fn conditions_on_an_engine_say_what_the_protocol_says() {
 #[test]
 fn what_other_programs_store_is_read_without_a_panic_and_never_taken_for_free() {
     let of = |name: &str, value: AttributeValue| {
-        let mut item =
-            stored(&Record { owner: None, status: Status::Running { until: Some(1) }, expires: Millis::MAX });
+        let mut item = stored(&Record {
+            owner: None,
+            status: Status::Running { until: Some(1) },
+            expires: Millis::MAX,
+            differs: false,
+        });
         item.remove(EXPIRATION);
         item.insert(name.to_owned(), value);
         Entry::read(&item).record

@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::types::{ConditionCheck, ReturnValuesOnConditionCheckFailur
 
 use crate::error::Error;
 use crate::expr::{Condition, Node, Rendering};
+use crate::fingerprint::{self, Fingerprint};
 use crate::item::Item;
 use crate::key::key_attributes;
 use crate::op::stamped;
@@ -83,6 +84,7 @@ pub(crate) fn check(
     at: Option<Etag>,
 ) -> Action {
     let (core, of) = (Arc::clone(table), key.clone());
+    let content = condition.as_ref().and_then(|condition| content(condition).ok());
     Action {
         table: Arc::clone(table),
         operation: "check",
@@ -91,6 +93,7 @@ pub(crate) fn check(
         conditional: condition.is_some(),
         leaves: Leaves::AsItWas,
         at,
+        content,
         render: Box::new(move |_, _| {
             let mut rendering = Rendering::new();
             let mut text = required(&core, expect, &mut rendering);
@@ -108,6 +111,14 @@ pub(crate) fn check(
             Ok(TransactWriteItem::builder().condition_check(stamped::built(check.build())?).build())
         }),
     }
+}
+
+/// The caller's condition, as far as a repetition has to have the same. One that can't be rendered is refused later.
+fn content(condition: &Node) -> Result<Fingerprint, Error> {
+    let mut rendering = Rendering::new();
+    let text = rendering.condition(condition);
+    let (names, values) = rendering.finish(&[&text])?;
+    Ok(fingerprint::expressions(&[&text], &names, &values))
 }
 
 /// What a check requires, the caller's condition aside.

@@ -74,14 +74,14 @@ pub struct Insert<T> {
     key: Option<Vec<u8>>,
     fingerprint: Option<Vec<u8>>,
     token: Option<PendingToken>,
-    /// Whether its first request may not be its last, so that the item has to be kept.
-    repeats: bool,
+    /// Whether it is a part of others, so that its first request may not be its last, and the item has to be kept.
+    is_part: bool,
 }
 
 impl<T: Item> Insert<T> {
     pub(crate) fn new(table: Table<T>, item: &T) -> Self {
         let item = encode(item, &table.core().format().stamp.prefix);
-        Self { table, item, key: None, fingerprint: None, token: None, repeats: false }
+        Self { table, item, key: None, fingerprint: None, token: None, is_part: false }
     }
 
     /// Names what this insert stands for (an event's id, a request's idempotency key), so that it is recognised when
@@ -135,9 +135,9 @@ impl<T: Item> Insert<T> {
         self.key.is_some() || self.token.is_some()
     }
 
-    /// The same, which may have to be rendered more than once.
-    pub(crate) fn repeatable(mut self) -> Self {
-        self.repeats = true;
+    /// The same, as a part of others.
+    pub(crate) fn as_part(mut self) -> Self {
+        self.is_part = true;
         self
     }
 
@@ -161,9 +161,10 @@ impl<T: Item> Insert<T> {
                 None => fingerprint::item(&core.schema().without_indexes(&item)),
             },
         });
+        let content = self.is_part.then(|| fingerprint::item(&core.schema().without_indexes(&item)));
         let item = Times::new(core.schema(), began).make(item);
         // The item goes into the first request as it is, and a copy is made where a tombstone may stand in its way.
-        let keeps = self.repeats || core.schema().tombstones_left().is_some();
+        let keeps = self.is_part || core.schema().tombstones_left().is_some();
         let again = keeps.then(|| item.clone());
         let mut item = Some(item);
         let prepared = Prepared::new(
@@ -188,7 +189,7 @@ impl<T: Item> Insert<T> {
                 }
             },
         );
-        Ok(Prepared { keyed, ..prepared })
+        Ok(Prepared { keyed, content, ..prepared })
     }
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod items;
 pub(crate) mod many;
 pub(crate) mod modify;
 pub(crate) mod pages;
+pub(crate) mod part;
 pub(crate) mod prepared;
 pub(crate) mod query;
 pub(crate) mod save;

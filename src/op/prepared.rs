@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::call::Request;
 use crate::epoch::EpochMillis;
 use crate::error::Error;
+use crate::fingerprint::Fingerprint;
 use crate::item::RawItem;
 use crate::protocol::call::Attempt;
 use crate::protocol::guard::Expect;
@@ -21,6 +22,8 @@ pub(crate) struct Prepared<R> {
     pub(crate) expect: Expect,
     pub(crate) keyed: Option<KeyStamp>,
     pub(crate) conditional: bool,
+    /// What it writes, where it may be repeated as a part of others.
+    pub(crate) content: Option<Fingerprint>,
     /// When the call began, which its times are.
     pub(crate) began: EpochMillis,
     pub(crate) request: R,
@@ -36,7 +39,17 @@ impl<R: FnMut(&Attempt, Option<&RawItem>) -> Result<Request, Error>> Prepared<R>
         began: EpochMillis,
         request: R,
     ) -> Self {
-        Self { table: Arc::clone(table), operation, key, expect, keyed: None, conditional: false, began, request }
+        Self {
+            table: Arc::clone(table),
+            operation,
+            key,
+            expect,
+            keyed: None,
+            conditional: false,
+            content: None,
+            began,
+            request,
+        }
     }
 
     /// The write, and how it renders its attempts.

@@ -101,7 +101,7 @@ impl<T: Item, R> Selection<T, R> {
             let (names, values) = rendering.clone().finish(&[])?;
             let [operation, index, order] = source.identity();
             let texts = [operation, core.name(), index, order, &text(&key_condition), &text(&filter)];
-            fingerprint::query(&texts, &names, &values)
+            fingerprint::expressions(&texts, &names, &values)
         };
         let keys = source.keys(&core);
         let after = self.after.map(|token| token.key(query, &keys, source.partition())).transpose()?;

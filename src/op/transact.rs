@@ -1,24 +1,14 @@
 //! Writing several items together, or none of them.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::error::Error;
-use crate::item::Item;
-use crate::key::Identity;
-use crate::op::check::{self, Check};
-use crate::op::delete::Delete;
-use crate::op::insert::Insert;
-use crate::op::prepared::Prepared;
-use crate::op::save::Save;
-use crate::op::update::Update;
-use crate::op::upsert::Upsert;
+use crate::op::part::{Part, Parts};
 use crate::pending::Aborted;
-use crate::protocol::guard::Expect;
 use crate::store::Store;
-use crate::transact::{self, Action, Leaves, MOST_ACTIONS, OPERATION, Settled, Suspended};
+use crate::transact::{OPERATION, Settled, Suspended};
 use crate::versioned::Etag;
 use crate::written::Outcome;
 
@@ -80,9 +70,7 @@ use crate::written::Outcome;
 #[must_use = "nothing is written until `send`"]
 pub struct Transact {
     store: Store,
-    actions: Vec<Action>,
-    /// The first part that can't be in a transaction.
-    invalid: Option<Error>,
+    parts: Parts,
 }
 
 /// A transaction whose effect is in the tables exactly once.
@@ -92,54 +80,19 @@ pub struct Transacted {
     made: Vec<(Option<u64>, Option<Etag>)>,
 }
 
-/// What can be part of a transaction: the builders of the verbs that write one item, and [`Check`].
-pub trait Part: sealed::Sealed {}
-
-pub(crate) mod sealed {
-    use super::{Action, Error};
-
-    /// An action that nobody else makes.
-    #[allow(missing_debug_implementations, unnameable_types, reason = "part of no API")]
-    pub struct Sole(pub(in crate::op::transact) Action);
-
-    #[allow(unnameable_types, reason = "so that nobody else implements it")]
-    pub trait Sealed {
-        #[doc(hidden)]
-        fn into_action(self) -> Result<Sole, Error>;
-    }
-}
-
-use self::sealed::{Sealed, Sole};
-
 impl Store {
     /// Writes several items of its tables together, or none of them. See [`Transact`].
     #[doc(alias = "transact_write_items")]
     #[doc(alias = "transaction")]
     pub fn transact(&self) -> Transact {
-        Transact { store: self.clone(), actions: Vec::new(), invalid: None }
+        Transact { store: self.clone(), parts: Parts::default() }
     }
 }
 
 impl Transact {
     /// Adds a part. Parts have positions from 0 up, in the order in which they are added.
     pub fn with(mut self, part: impl Part) -> Self {
-        let position = self.actions.len();
-        if self.invalid.is_some() {
-            return self;
-        }
-        match part.into_action() {
-            Ok(Sole(action)) => {
-                if !action.table.store().is_same(&self.store) {
-                    let error = Error::invalid("the part is of another store than the transaction");
-                    self.invalid = Some(action.of(position, error));
-                }
-                self.actions.push(action);
-            }
-            Err(error) => {
-                let table = error.table().map(str::to_owned).unwrap_or_default();
-                self.invalid = Some(error.with_operation(OPERATION, &table).with_part(position));
-            }
-        }
+        self.parts.add(&self.store, OPERATION, part);
         self
     }
 
@@ -149,23 +102,7 @@ impl Transact {
     ///
     /// See [`Transact`].
     pub async fn send(self) -> Result<Transacted, Error> {
-        if let Some(invalid) = self.invalid {
-            return Err(invalid);
-        }
-        let refuse = |why: &'static str| Err(Error::invalid(why).with_operation(OPERATION, ""));
-        match self.actions.len() {
-            0 => return refuse("the transaction has no part; add one with `with`"),
-            1..=MOST_ACTIONS => {}
-            _ => return refuse("a transaction has 100 parts at most; write fewer items at once"),
-        }
-        let mut items = HashSet::new();
-        for (index, action) in self.actions.iter().enumerate() {
-            if !items.insert((action.table.name(), Identity::of(action.table.schema(), &action.key))) {
-                let error = Error::invalid("a transaction has one part for an item; put its changes into one");
-                return Err(action.of(index, error));
-            }
-        }
-        transact::settle(&self.store, self.actions).await.map(Transacted::new)
+        self.parts.write(&self.store, OPERATION, None).await.map(Transacted::new)
     }
 }
 
@@ -253,94 +190,8 @@ impl fmt::Debug for PendingTransaction {
     }
 }
 
-/// A verb's write as an action.
-fn action<R>(prepared: Prepared<R>, leaves: Leaves, at: Option<Etag>) -> Action
-where
-    R: FnMut(&crate::protocol::call::Attempt, Option<&crate::item::RawItem>) -> Result<crate::call::Request, Error>
-        + Send
-        + Sync
-        + 'static,
-{
-    let Prepared { table, operation, key, expect, keyed: _, conditional, began: _, mut request } = prepared;
-    let render = move |attempt: Option<&_>, stands: Option<&_>| match attempt {
-        Some(attempt) => transact::part(request(attempt, stands)?),
-        None => Err(Error::invalid("a write needs an attempt to be rendered for")),
-    };
-    Action { table, operation, key, expect, conditional, leaves, at, render: Box::new(render) }
-}
-
-impl<T: Item> Sealed for Insert<T> {
-    fn into_action(self) -> Result<Sole, Error> {
-        if self.is_of_its_own() {
-            return Err(Error::invalid(
-                "a keyed or resumed insert is sent by itself, and can't be part of a transaction",
-            ));
-        }
-        Ok(Sole(action(self.repeatable().prepare()?, Leaves::Stamp, None)))
-    }
-}
-
-impl<T: Item> Sealed for Upsert<T> {
-    fn into_action(self) -> Result<Sole, Error> {
-        if self.is_of_its_own() {
-            return Err(Error::invalid("a resumed upsert is sent by itself, and can't be part of a transaction"));
-        }
-        Ok(Sole(action(self.prepare()?, Leaves::Stamp, None)))
-    }
-}
-
-impl<T: Item> Sealed for Update<T> {
-    fn into_action(self) -> Result<Sole, Error> {
-        if self.is_of_its_own() {
-            return Err(Error::invalid("a resumed update is sent by itself, and can't be part of a transaction"));
-        }
-        let at = self.etag();
-        Ok(Sole(action(self.prepare()?, Leaves::Stamp, at)))
-    }
-}
-
-impl<T: Item> Sealed for Save<T> {
-    /// Where nothing was changed, the item still has to be as it was read.
-    fn into_action(self) -> Result<Sole, Error> {
-        let (table, etag, key) = (self.table().clone(), self.etag(), self.key());
-        Ok(Sole(match self.prepare()? {
-            Some(prepared) => action(prepared, Leaves::Stamp, Some(etag)),
-            None => check::check(table.core(), key, etag.expect(), None, Some(etag)),
-        }))
-    }
-}
-
-impl<T: Item> Sealed for Delete<T> {
-    fn into_action(self) -> Result<Sole, Error> {
-        let at = self.etag();
-        let mut prepared = self.prepare()?;
-        let leaves = match prepared.table.schema().tombstones_left() {
-            Some(_) => Leaves::Stamp,
-            None => Leaves::Nothing,
-        };
-        if prepared.expect == Expect::Buried {
-            // It leaves a tombstone in any case, so that nothing stands in the way of the others.
-            prepared.expect = Expect::Any;
-        }
-        Ok(Sole(action(prepared, leaves, at)))
-    }
-}
-
-impl<T: Item> Sealed for Check<T> {
-    fn into_action(self) -> Result<Sole, Error> {
-        self.into_action().map(Sole)
-    }
-}
-
-impl<T: Item> Part for Insert<T> {}
-impl<T: Item> Part for Upsert<T> {}
-impl<T: Item> Part for Update<T> {}
-impl<T: Item> Part for Save<T> {}
-impl<T: Item> Part for Delete<T> {}
-impl<T: Item> Part for Check<T> {}
-
 impl fmt::Debug for Transact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Transact").field("parts", &self.actions.len()).finish_non_exhaustive()
+        f.debug_struct("Transact").field("parts", &self.parts).finish_non_exhaustive()
     }
 }

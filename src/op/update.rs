@@ -3,11 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use aws_sdk_dynamodb::types::ReturnValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
 use crate::call::Request;
 use crate::error::Error;
-use crate::expr::{Changeable, Changes, Condition, Delta, Elements, IntoValue, Path};
+use crate::expr::{Changeable, Changes, Condition, Delta, Elements, IntoValue, Node, Path, Rendering};
+use crate::fingerprint::{self, Fingerprint};
 use crate::item::{Item, RawItem, encode, is_reserved};
 use crate::key::{Key as _, key_attributes};
 use crate::maintained::Times;
@@ -83,11 +84,21 @@ pub struct Update<T: Item> {
     at: Option<Etag>,
     otherwise: Option<Result<RawItem, Error>>,
     token: Option<PendingToken>,
+    is_part: bool,
 }
 
 impl<T: Item> Update<T> {
     pub(crate) fn new(table: Table<T>, key: T::Key) -> Self {
-        Self { table, key, changes: Changes::new(), condition: None, at: None, otherwise: None, token: None }
+        Self {
+            table,
+            key,
+            changes: Changes::new(),
+            condition: None,
+            at: None,
+            otherwise: None,
+            token: None,
+            is_part: false,
+        }
     }
 
     /// Sets an attribute. Set to `None` it is removed, where the type reads an absent attribute as `None`: all do but those with
@@ -241,6 +252,12 @@ impl<T: Item> Update<T> {
         self.at
     }
 
+    /// The same, as a part of others.
+    pub(crate) fn as_part(mut self) -> Self {
+        self.is_part = true;
+        self
+    }
+
     #[expect(clippy::type_complexity, reason = "a closure has no shorter name")]
     pub(crate) fn prepare(
         self,
@@ -271,6 +288,10 @@ impl<T: Item> Update<T> {
                 )));
             }
         };
+        let content = match self.is_part {
+            true => Some(content(&changes, condition.as_ref(), otherwise.as_ref()).map_err(of)?),
+            false => None,
+        };
         let began = PendingToken::began_or_now(self.token.as_ref(), &core);
         let times = Times::new(core.schema(), began);
         let (changes, otherwise) = (times.change(changes), otherwise.map(|item| times.make(item)));
@@ -290,8 +311,18 @@ impl<T: Item> Update<T> {
                 _ => stamped::update(&core, &key, attempt, changes.clone(), condition.as_ref(), ReturnValue::AllNew),
             },
         );
-        Ok(Prepared { conditional: is_conditional, ..prepared })
+        Ok(Prepared { conditional: is_conditional, content, ..prepared })
     }
+}
+
+/// What the update is, the times aside that it writes: these changes, under this condition, or else this item.
+fn content(changes: &Changes, condition: Option<&Node>, otherwise: Option<&RawItem>) -> Result<Fingerprint, Error> {
+    let mut rendering = Rendering::new();
+    let condition = condition.map(|condition| rendering.condition(condition)).unwrap_or_default();
+    let update = rendering.update(changes.clone(), Vec::new());
+    let (names, mut values) = rendering.finish(&[&condition, &update])?;
+    values.extend(otherwise.map(|item| (String::new(), AttributeValue::M(item.clone()))));
+    Ok(fingerprint::expressions(&[&condition, &update], &names, &values))
 }
 
 /// Neither the key nor the stamp is an update's to change. A path written by hand can name either.

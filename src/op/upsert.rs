@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use crate::call::Request;
 use crate::error::Error;
 use crate::expr::{Changes, Node, Ordered, Path, PathKind, RawPath, has_order};
+use crate::fingerprint;
 use crate::item::{Item, RawItem, Schema, encode};
 use crate::maintained::Times;
 use crate::op::prepared::Prepared;
@@ -67,6 +68,7 @@ pub struct Upsert<T> {
     item: Result<RawItem, Error>,
     newer: Option<Result<Newer, Error>>,
     token: Option<PendingToken>,
+    is_part: bool,
 }
 
 /// What tells the newer of two items.
@@ -81,7 +83,7 @@ struct Newer {
 impl<T: Item> Upsert<T> {
     pub(crate) fn new(table: Table<T>, item: &T) -> Self {
         let item = encode(item, &table.core().format().stamp.prefix);
-        Self { table, item, newer: None, token: None }
+        Self { table, item, newer: None, token: None, is_part: false }
     }
 
     pub(crate) fn newer<V: Ordered, P: PathKind>(mut self, by: &Path<T, V, P>) -> Self {
@@ -117,6 +119,12 @@ impl<T: Item> Upsert<T> {
         self.token.is_some()
     }
 
+    /// The same, as a part of others.
+    pub(crate) fn as_part(mut self) -> Self {
+        self.is_part = true;
+        self
+    }
+
     #[expect(clippy::type_complexity, reason = "a closure has no shorter name")]
     pub(crate) fn prepare(
         self,
@@ -130,6 +138,7 @@ impl<T: Item> Upsert<T> {
         let newer = self.newer.transpose().map_err(of)?;
         let condition = newer.map(|newer| newer.than_stored(core.schema(), &item)).transpose().map_err(of)?;
         let began = PendingToken::began_or_now(self.token.as_ref(), &core);
+        let content = self.is_part.then(|| fingerprint::item(&core.schema().without_indexes(&item)));
         let mut changes = Changes::whole(core.schema(), item);
         Times::new(core.schema(), began).write(&mut changes);
         changes.remove_known(core.schema());
@@ -148,7 +157,7 @@ impl<T: Item> Upsert<T> {
                 _ => stamped::update(&core, &key, attempt, changes.clone(), condition.as_ref(), ReturnValue::AllNew),
             },
         );
-        Ok(Prepared { conditional: is_conditional, ..prepared })
+        Ok(Prepared { conditional: is_conditional, content, ..prepared })
     }
 }
 

@@ -18,6 +18,8 @@ pub(crate) struct Record {
     pub(crate) status: Status,
     /// When it is as good as absent.
     pub(crate) expires: Millis,
+    /// Whether it is of another payload than the claimant's.
+    pub(crate) differs: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,6 +52,8 @@ pub(crate) enum Claim {
     Completed,
     /// Another runs it.
     Busy { until: Option<Millis> },
+    /// The key stands for another payload, until the record expires.
+    KeyReused,
     /// The record can be claimed, by an id above this one where there is one.
     Again { above: Option<WriteId> },
     /// The record can't be judged.
@@ -93,14 +97,14 @@ impl Record {
         self.expires <= now
     }
 
-    /// Whether nobody runs the operation, and it hasn't run.
+    /// Whether nobody runs the operation, and it hasn't run; this one, of this payload.
     fn is_free(&self, now: Millis) -> bool {
         let is_left = match self.status {
             Status::Running { until } => until.is_some_and(|until| until <= now),
             Status::Completed => !in_force(Rule::CompletedStays),
             Status::Unreadable => false,
         };
-        is_left || self.is_over(now)
+        (is_left && !self.differs) || self.is_over(now)
     }
 
     fn is_owned_by(&self, owner: WriteId) -> bool {
@@ -135,6 +139,7 @@ pub(crate) fn claim_failed(record: Option<&Record>, owner: WriteId, now: Millis)
     let Some(record) = record else { return Claim::Again { above: None } };
     match record.status {
         Status::Running { .. } if record.is_owned_by(owner) && in_force(Rule::OwnClaim) => Claim::Ours,
+        _ if record.differs && !record.is_over(now) => Claim::KeyReused,
         // It could not be claimed by then, and can be now.
         _ if (Demand::Claim { now }).is_met_by(Some(record), owner) => Claim::Again { above: None },
         _ if record.is_free(now) => Claim::Again { above: record.owner },

@@ -8,6 +8,7 @@ use super::call::{Attempt, Call, Outcome, Step};
 use super::guard::{Expect, Guard};
 use super::log::{Seen, WriteId};
 use super::rules::{Rule, in_force};
+use super::tie::{Says, Stands, Tie};
 use super::verdict::{Refusal, Verdict, judge};
 
 /// A transaction under way.
@@ -21,6 +22,17 @@ pub(crate) struct Transaction {
     refusals: Vec<(usize, Refusal)>,
     /// The part whose item is fenced.
     fenced: Option<usize>,
+    /// The record that it completes, where it does.
+    tie: Option<Tie>,
+}
+
+/// What is sent in the place of a transaction, to keep it out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fence {
+    /// For the item of this part.
+    Part(usize, Attempt),
+    /// For the record, by this id.
+    Record(WriteId),
 }
 
 /// What a transaction does to one item.
@@ -64,13 +76,20 @@ impl Part {
 impl Transaction {
     /// A transaction of these parts, whose calls all have the same id.
     pub(crate) fn new(parts: Vec<Part>) -> Self {
-        Self { parts, suspicious: false, frozen: false, refusals: Vec::new(), fenced: None }
+        Self { parts, suspicious: false, frozen: false, refusals: Vec::new(), fenced: None, tie: None }
+    }
+
+    /// The same, tied to a record.
+    pub(crate) fn tied(mut self, tie: Tie) -> Self {
+        self.tie = Some(tie);
+        self
     }
 
     /// Takes up a transaction whose outcome was unknown, with the attempts that were its last and no others.
     pub(crate) fn finish(mut self, last: &[Option<Attempt>]) -> Self {
         (self.frozen, self.suspicious, self.fenced) = (true, true, None);
         self.refusals.clear();
+        self.tie.iter_mut().for_each(Tie::lift);
         for (part, last) in self.parts.iter_mut().zip(last) {
             if let (Some(call), Some(last)) = (part.call_mut(), last) {
                 *call = call.clone().finish(last);
@@ -106,10 +125,18 @@ impl Transaction {
         self.parts.iter().map(|part| part.call().map(Call::attempt)).collect()
     }
 
-    /// The fence to send in the place of the whole, and the part whose item it is for.
-    pub(crate) fn fence(&self) -> Option<(usize, Attempt)> {
+    /// By which id the record is owned once the transaction has been applied, where it is tied to one.
+    pub(crate) fn owner(&self) -> Option<WriteId> {
+        self.tie.as_ref().map(Tie::owner)
+    }
+
+    /// The fence to send in the place of the whole.
+    pub(crate) fn fence(&self) -> Option<Fence> {
+        if let Some(owner) = self.tie.as_ref().and_then(Tie::fence) {
+            return Some(Fence::Record(owner));
+        }
         let index = self.fenced?;
-        Some((index, self.parts[index].call()?.attempt()))
+        Some(Fence::Part(index, self.parts[index].call()?.attempt()))
     }
 
     /// The call of a part, where it tells what its write has made: an earlier attempt, which may be the one that applied, may have gone
@@ -135,8 +162,19 @@ impl Transaction {
         }
     }
 
-    /// The attempt was cancelled: the conditions of these parts failed, for these items. Of the others nothing is known.
-    pub(crate) fn cancelled(&mut self, failed: &[(usize, Option<Seen>)]) -> Step {
+    /// The fence of the record stands, in the place of this one.
+    pub(crate) fn record_fenced(&mut self, before: Stands<'_>) -> Step {
+        self.tie.as_mut().map_or(Step::Settled(Outcome::Unknown), |tie| tie.fenced(before))
+    }
+
+    /// The fence of the record failed its condition; this is the record that stands.
+    pub(crate) fn record_fence_failed(&mut self, record: Stands<'_>) -> Step {
+        self.tie.as_mut().map_or(Step::Settled(Outcome::Unknown), |tie| tie.fence_failed(record))
+    }
+
+    /// The attempt was cancelled: the conditions of these parts failed, for these items, and that of the record, where it says which
+    /// stands. Of the others nothing is known.
+    pub(crate) fn cancelled(&mut self, failed: &[(usize, Option<Seen>)], record: Option<Stands<'_>>) -> Step {
         let judged: Vec<_> = failed
             .iter()
             .filter_map(|(index, seen)| {
@@ -147,6 +185,18 @@ impl Transaction {
         if judged.iter().any(|(_, verdict, _)| *verdict == Verdict::Replayed) {
             return Step::Settled(Outcome::Replayed);
         }
+        let in_doubt = self.is_in_doubt();
+        let says = self.tie.as_ref().zip(record).map(|(tie, record)| tie.judge(record, in_doubt));
+        let above = match says {
+            Some(Says::Applied) => return Step::Settled(Outcome::Replayed),
+            Some(Says::Refuses(refusal)) => {
+                self.refusals.clear();
+                return Step::Settled(Outcome::Refused(refusal));
+            }
+            Some(Says::Nothing) => return Step::Settled(Outcome::Unknown),
+            Some(Says::Again { above }) => Some(above),
+            None => None,
+        };
         // One item that shows "not applied so far" shows it of all. What leaves nothing behind shows nothing by it.
         let proof = judged.iter().find_map(|(index, verdict, seen)| {
             let proves = matches!(verdict, Verdict::Refused(_) | Verdict::Again { .. });
@@ -170,8 +220,9 @@ impl Transaction {
         if let Some((_, refusal)) = self.refusals.first() {
             return self.end(Outcome::Refused(*refusal), proof, failed);
         }
-        let (going_on, is_proved) = if in_force(Rule::ProofToGoOn) {
-            (judged, proof.is_some() || !self.is_in_doubt())
+        // Of the attempts of one that is tied to a record, one at most completes it, whatever the items are by then.
+        let (going_on, is_proved) = if self.tie.is_none() && in_force(Rule::ProofToGoOn) {
+            (judged, proof.is_some() || !in_doubt)
         } else {
             (certain, true)
         };
@@ -179,7 +230,7 @@ impl Transaction {
         if self.frozen && in_force(Rule::FrozenFinish) || !(all_go_on && is_proved) {
             return self.end(Outcome::NotApplied, proof, failed);
         }
-        let mut renews = None;
+        let mut renews = above;
         for (index, verdict, seen) in going_on {
             if let (Verdict::Again { guard, above }, Some(call)) = (verdict, self.parts[index].call_mut()) {
                 renews = renews.max(call.go_on(guard, above, seen));
@@ -196,8 +247,8 @@ impl Transaction {
 
     /// The transaction is to end, since an error other than a failed condition said so.
     pub(crate) fn fail(&mut self) -> Step {
-        match self.fencing() {
-            Some(call) => call.fail(),
+        match self.fence() {
+            Some(_) => Step::Settled(Outcome::Unknown),
             None => self.end(Outcome::NotApplied, None, &[]),
         }
     }
@@ -209,18 +260,24 @@ impl Transaction {
 
     /// Takes the id that a [`Step::Renew`] asked for.
     pub(crate) fn renew(&mut self, id: WriteId) {
+        let is_fencing_record = matches!(self.fence(), Some(Fence::Record(_)));
+        self.tie.iter_mut().for_each(|tie| tie.renew(id));
         match self.fencing() {
             Some(call) => call.renew(id),
+            None if is_fencing_record => {}
             None => self.calls().for_each(|call| call.renew(id)),
         }
     }
 
     /// Ends the transaction with an outcome that says "not applied", which one in doubt has to make sure of first: by the item that
     /// has proved it so far, or by one that is to be there, which proves it or its contrary as it was before the fence. One that has
-    /// shown that it proves nothing isn't asked again.
+    /// shown that it proves nothing isn't asked again. One that is tied to a record does so by that.
     fn end(&mut self, outcome: Outcome, proof: Option<(usize, WriteId)>, failed: &[(usize, Option<Seen>)]) -> Step {
         if !(self.is_in_doubt() && in_force(Rule::Fence)) {
             return Step::Settled(outcome);
+        }
+        if let Some(tie) = &mut self.tie {
+            return tie.keep_out(outcome);
         }
         let index = proof.map(|(index, _)| index).or_else(|| self.fencible(failed));
         let Some((index, call)) = index.and_then(|index| Some((index, self.parts[index].call_mut()?))) else {
@@ -248,7 +305,7 @@ impl Transaction {
 
     /// Whether it may have had an effect unseen.
     fn is_in_doubt(&self) -> bool {
-        self.suspicious && self.id().is_some() && in_force(Rule::Suspicion)
+        self.suspicious && (self.id().is_some() || self.tie.is_some()) && in_force(Rule::Suspicion)
     }
 
     fn fencing(&mut self) -> Option<&mut Call> {

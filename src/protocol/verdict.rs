@@ -32,8 +32,16 @@ pub(crate) enum Refusal {
     KeyReused,
     /// The caller's own condition does not hold.
     Condition,
-    /// The stored log or version can't be used.
+    /// The stored log or version can't be used, or the record.
     Unusable,
+
+    // Of transactions that are tied to a record.
+    /// Another has taken over the record.
+    Superseded,
+    /// The record was completed before, for the same key.
+    Recorded,
+    /// An operation of this key is under way.
+    InProgress,
 }
 
 /// Judges the item that came back with a failed condition.

@@ -201,7 +201,7 @@ impl Search {
             }
             (Kind::Extend { .. } | Kind::Release, None) => unreachable!("there is nothing to change"),
         };
-        state.record = Some(Record { owner: Some(id), status, expires });
+        state.record = Some(Record { owner: Some(id), status, expires, differs: false });
         (true, before)
     }
 
@@ -263,7 +263,7 @@ impl Search {
                     self.again(state, index, End::Busy);
                     return;
                 }
-                Claim::Unreadable => unreachable!("every record is ours"),
+                Claim::Unreadable | Claim::KeyReused => unreachable!("every record is ours, of one payload"),
             },
             (Kind::Extend { .. }, _) => unreachable!("nobody waits for it"),
             (kind @ (Kind::Complete { .. } | Kind::Release), false) => {

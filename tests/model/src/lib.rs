@@ -13,6 +13,7 @@ mod protocol {
     pub(crate) mod log;
     #[path = "../../tests/model/src/rules.rs"]
     pub(crate) mod rules;
+    pub(crate) mod tie;
     pub(crate) mod transaction;
     pub(crate) mod verdict;
 }

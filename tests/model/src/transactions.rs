@@ -9,7 +9,7 @@ use crate::protocol::call::{Attempt, Call, Outcome, Step};
 use crate::protocol::guard::{Expect, Guard};
 use crate::protocol::log::{History, Lane, Log, Seen, Version, WriteId};
 use crate::protocol::rules::Rule;
-use crate::protocol::transaction::{Part, Transaction};
+use crate::protocol::transaction::{Fence, Part, Transaction};
 use crate::scopes::{Finding, Scope, Searched, check_all};
 use crate::table::{Effect, Row, apply};
 
@@ -197,7 +197,8 @@ impl Machine {
         let sent = match self {
             Self::One(call) => Sent::One(0, call.attempt()),
             Self::Many(transaction) => match transaction.fence() {
-                Some((part, attempt)) => Sent::One(part, attempt),
+                Some(Fence::Part(part, attempt)) => Sent::One(part, attempt),
+                Some(Fence::Record(_)) => unreachable!("it is tied to no record"),
                 None => Sent::All(transaction.attempts()),
             },
         };
@@ -214,7 +215,7 @@ impl Machine {
                 Some(_) => transaction.fence_failed(seen(&failed[0].1).as_ref()),
                 None => {
                     let failed: Vec<_> = failed.iter().map(|(part, row)| (*part, seen(row))).collect();
-                    transaction.cancelled(&failed)
+                    transaction.cancelled(&failed, None)
                 }
             },
         }
