@@ -68,7 +68,7 @@ impl Operation {
     }
 }
 
-const OPERATION: &str = "once";
+pub(crate) const OPERATION: &str = "once";
 
 /// Claims the record.
 pub(crate) async fn claim(core: &Core, operation: &Operation, term: Term) -> Result<Claimed, Error> {

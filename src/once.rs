@@ -7,20 +7,23 @@ mod lease;
 
 use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::{Either, select};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::claims::{self, Change, Claimed, Operation, Term};
+use crate::claims::{self, Change, Claimed, OPERATION, Operation, Term};
 use crate::epoch::EpochMillis;
 use crate::error::{Error, ErrorKind};
 use crate::fingerprint;
+use crate::op::part::Parts;
 use crate::protocol::claim::{Hold, Millis};
 use crate::protocol::log::WriteId;
 use crate::record::Row;
 use crate::table::Table;
+use crate::transact::{How, Tied};
 
 pub use self::answer::{OnceError, Ran};
 pub use self::context::Context;
@@ -43,13 +46,14 @@ pub struct Records {
 ///
 /// # What it costs, and what happens when
 ///
-/// A first run takes two writes: one claims the record, one completes it with the answer. A repetition takes one, and gives the answer
+/// A first run takes two writes: one claims the record, one completes it with the answer, and with what it [staged](Context::stage). A repetition takes one, and gives the answer
 /// from the record. A lost reply to either is asked for again, and found out from the record.
 ///
 /// | | |
 /// |---|---|
 /// | the operation answers | the answer is stored, and replayed until the record expires |
-/// | it fails | the record is released: the next delivery runs it again |
+/// | it fails | the record is released: the next delivery runs it again; what it [staged](Context::stage) is not written |
+/// | a write that it staged is refused | that refusal; the record is released, and nothing is written |
 /// | the process crashes, the operation panics, or the future is dropped | the record stays claimed until its lease ends |
 /// | another runs it at that moment | [`InProgress`](ErrorKind::InProgress), or [`wait`](Once::wait)s |
 /// | the lease ran out, and another took over | [`Superseded`](ErrorKind::Superseded): the other's answer counts |
@@ -215,7 +219,12 @@ impl Once {
         let Prepared { records, operation: record, term, wait } = self.prepare().map_err(OnceError::Record)?;
         let core = records.table.core();
         let Some(record) = record else {
-            let answer = operation(Context::new("").0).await.map_err(OnceError::Failed)?;
+            let (context, _) = Context::new(core.store(), "");
+            let answer = operation(context.clone()).await.map_err(OnceError::Failed)?;
+            let staged = context.take();
+            if !staged.is_empty() {
+                staged.write(core.store(), OPERATION, None).await.map_err(OnceError::Record)?;
+            }
             return Ok(Ran::fresh(answer, EpochMillis(claims::now(core))));
         };
         let (owner, until) = match records.claim(&record, term, wait).await.map_err(OnceError::Record)? {
@@ -226,8 +235,8 @@ impl Once {
         if until <= claims::now(core) {
             return Err(records.of(Error::new(ErrorKind::Timeout, LATE)));
         }
-        let (context, is_lost) = Context::new(&record.id);
-        let running = std::pin::pin!(operation(context));
+        let (context, is_lost) = Context::new(core.store(), &record.id);
+        let running = std::pin::pin!(operation(context.clone()));
         let held = Held::new((core, &record), (owner, until), records.lease, term);
         let answer = match select(running, std::pin::pin!(held.until_lost())).await {
             Either::Left((answer, _)) => answer,
@@ -237,7 +246,7 @@ impl Once {
             }
         };
         match answer {
-            Ok(answer) => records.complete(&record, owner, answer).await.map_err(OnceError::Record),
+            Ok(answer) => records.complete(&record, owner, answer, context.take()).await.map_err(OnceError::Record),
             Err(error) => {
                 // Where that fails, the lease ends by itself.
                 let _unreleased = claims::change(core, &record, owner, &Change::Release).await;
@@ -291,7 +300,14 @@ impl Records {
         }
     }
 
-    async fn complete<A: Serialize>(&self, operation: &Operation, owner: WriteId, answer: A) -> Result<Ran<A>, Error> {
+    /// Stores the answer, and writes what was staged with it.
+    async fn complete<A: Serialize>(
+        &self,
+        operation: &Operation,
+        owner: WriteId,
+        answer: A,
+        staged: Parts,
+    ) -> Result<Ran<A>, Error> {
         let core = self.table.core();
         let of = |error: Error| error.with_operation("once", core.name());
         let text = serde_json::to_string(&answer).map_err(|error| {
@@ -299,6 +315,20 @@ impl Records {
         })?;
         let at = claims::now(core);
         let complete = Change::Complete { answer: (text.len() <= MOST_ANSWER).then_some(text), at };
+        if !staged.is_empty() {
+            let how = How::Held { owner, complete };
+            let tied = Tied { records: Arc::clone(core), record: operation.clone(), how, at };
+            return match staged.write(core.store(), OPERATION, Some(tied)).await {
+                Ok(_) => Ok(Ran::fresh(answer, EpochMillis(at))),
+                Err(error) => {
+                    if !error.is_outcome_unknown() && error.kind() != ErrorKind::Superseded {
+                        // Nothing of it is written, and nothing will be. Where that fails, the lease ends by itself.
+                        let _unreleased = claims::change(core, operation, owner, &Change::Release).await;
+                    }
+                    Err(error)
+                }
+            };
+        }
         match claims::change(core, operation, owner, &complete).await? {
             Hold::Done => Ok(Ran::fresh(answer, EpochMillis(at))),
             Hold::Lost => Err(of(Error::of(ErrorKind::Superseded))),

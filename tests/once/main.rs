@@ -3,4 +3,5 @@
 mod bad_luck;
 mod leases;
 mod runs;
+mod staged;
 mod world;

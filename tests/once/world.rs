@@ -50,6 +50,7 @@ impl AsyncSleep for Clock {
 
 pub(crate) struct World {
     pub(crate) clock: Clock,
+    pub(crate) store: Store,
     pub(crate) records: Records,
     pub(crate) faults: Faults,
     pub(crate) meter: Meter,
@@ -62,14 +63,9 @@ impl World {
         let engine = Embedded::start().await;
         let (faults, meter) = (Faults::around(engine.http_client()), Meter::new());
         let clock = Clock(watch::Sender::new(3_600_000));
-        let world = Self {
-            records: store(&engine, &clock, &faults, &meter).records("records"),
-            clock,
-            sdk: engine.client(),
-            faults,
-            meter,
-            engine,
-        };
+        let store = store(&engine, &clock, &faults, &meter);
+        let world =
+            Self { records: store.records("records"), store, clock, sdk: engine.client(), faults, meter, engine };
         world.records.create_if_missing().await.expect("the table is made");
         world
     }
