@@ -4,6 +4,7 @@ mod answer;
 mod context;
 mod key;
 mod lease;
+mod recorded;
 
 use std::fmt;
 use std::future::Future;
@@ -30,6 +31,7 @@ pub use self::context::Context;
 pub use self::key::MissingKey;
 pub use self::lease::Lease;
 use self::lease::{Held, millis};
+pub use self::recorded::{Recorded, RecordedModify};
 
 /// A table of records, each of which says that an operation ran, and what it answered; made by
 /// [`Store::records`](crate::Store::records).

@@ -232,7 +232,7 @@ impl Tied {
             How::Claimed => {
                 let answer = serde_json::to_string(made)
                     .map_err(|error| Error::invalid("what was written doesn't serialise as JSON").with_source(error))?;
-                claims::make_request(&self.records, &self.record, owner, self.at, answer)
+                claims::make_request(&self.records, &self.record, owner, claims::now(&self.records), answer)
             }
         })
     }
@@ -433,7 +433,9 @@ impl Run<'_> {
         let (failure, of_kind) = match outcome {
             Outcome::Applied | Outcome::Replayed => return Ok(self.settled(outcome == Outcome::Replayed)),
             Outcome::Refused(Refusal::Recorded) => {
-                return self.recorded().map_err(|error| {
+                let recorded = self.entry.as_ref().map(|entry| recorded(entry, self.actions.len()));
+                let recorded = recorded.unwrap_or_else(|| Err(Error::of(ErrorKind::KeyReused)));
+                return recorded.map_err(|error| {
                     course.retry.report(error.with_operation(self.operation, self.actions[0].table.name()))
                 });
             }
@@ -492,16 +494,6 @@ impl Run<'_> {
         made.collect()
     }
 
-    /// What an earlier call with the same key has written, as the record says.
-    fn recorded(&self) -> Result<Settled, Error> {
-        let answer = self.entry.as_ref().and_then(|entry| entry.answer.as_deref());
-        let made = answer.and_then(|answer| serde_json::from_str::<Vec<Made>>(answer).ok());
-        match made.filter(|made| made.len() == self.actions.len()) {
-            Some(made) => Ok(Settled { replayed: true, made }),
-            None => Err(Error::of(ErrorKind::KeyReused)),
-        }
-    }
-
     /// The error of the first part that refuses, with the reasons of all.
     fn refused(&self, refusal: Refusal) -> Error {
         let reasons: Vec<_> = self
@@ -512,7 +504,9 @@ impl Run<'_> {
                 let action = &self.actions[*index];
                 let kind = match refusal.kind() {
                     // That an attribute isn't as it was read is a conflict too.
-                    ErrorKind::ConditionFailed if action.operation == "save" => ErrorKind::VersionConflict,
+                    ErrorKind::ConditionFailed if matches!(action.operation, "save" | "modify") => {
+                        ErrorKind::VersionConflict
+                    }
                     kind => kind,
                 };
                 let item = self.items[*index].clone().map(|item| (item, action.table.format().clone()));
@@ -534,6 +528,16 @@ impl Run<'_> {
             None => error,
         };
         action.of(self.operation, index, error.at(action.at)).with_reasons(reasons)
+    }
+}
+
+/// What an earlier call with the same key has written, as the record says; so many parts.
+pub(crate) fn recorded(entry: &Entry, parts: usize) -> Result<Settled, Error> {
+    let made = entry.answer.as_deref().and_then(|answer| serde_json::from_str::<Vec<Made>>(answer).ok());
+    match made.filter(|made| made.len() == parts) {
+        Some(made) => Ok(Settled { replayed: true, made }),
+        // It is the answer of an operation that has run.
+        None => Err(Error::of(ErrorKind::KeyReused)),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::format::Format;
 use crate::item::{Item, RawItem};
 use crate::protocol::guard::Birth;
 use crate::settle::Settled;
+use crate::transact;
 use crate::versioned::{Etag, Versioned};
 
 /// How a write came to be in the table.
@@ -46,6 +47,14 @@ impl<T: Item> Written<T> {
             item: item.map(|item| (item, format.clone())),
             of: PhantomData,
         }
+    }
+
+    /// A write that was recorded, whose item doesn't come along.
+    pub(crate) fn recorded(settled: transact::Settled) -> Self {
+        let transact::Settled { replayed, made } = settled;
+        let (version, etag) = made.first().copied().unwrap_or_default();
+        let outcome = if replayed { Outcome::Replayed } else { Outcome::Applied };
+        Self { outcome, etag, version, item: None, of: PhantomData }
     }
 
     /// A write that had nothing to change.

@@ -104,6 +104,10 @@ impl<T: Item> Delete<T> {
         self.at
     }
 
+    pub(crate) fn table(&self) -> &Table<T> {
+        &self.table
+    }
+
     #[expect(clippy::type_complexity, reason = "a closure has no shorter name")]
     pub(crate) fn prepare(
         self,

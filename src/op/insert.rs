@@ -94,7 +94,6 @@ impl<T: Item> Insert<T> {
     ///
     /// Where deletes leave tombstones, the insert is recognised after a delete too, until the tombstone expires or comes to life
     /// under another key: it is [`Replayed`](crate::Outcome::Replayed), and the item stays deleted.
-    #[doc(alias = "idempotency_key")]
     pub fn keyed(mut self, key: impl AsRef<[u8]>) -> Self {
         self.key = Some(key.as_ref().to_vec());
         self
@@ -139,6 +138,10 @@ impl<T: Item> Insert<T> {
     pub(crate) fn as_part(mut self) -> Self {
         self.is_part = true;
         self
+    }
+
+    pub(crate) fn table(&self) -> &Table<T> {
+        &self.table
     }
 
     #[expect(clippy::type_complexity, reason = "a closure has no shorter name")]

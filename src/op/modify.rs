@@ -100,9 +100,9 @@ use crate::written::Written;
 /// ```
 #[must_use = "nothing is written until `send`"]
 pub struct Modify<T: Item, F> {
-    table: Table<T>,
-    key: T::Key,
-    change: F,
+    pub(crate) table: Table<T>,
+    pub(crate) key: T::Key,
+    pub(crate) change: F,
 }
 
 /// What the change of a [`Modify`] may return: nothing, or `Result<(), BoxError>` to be able to decline.
@@ -175,7 +175,11 @@ where
     }
 }
 
-fn apply<T: Item, R: Decision>(found: Versioned<T>, change: &mut impl FnMut(&mut T) -> R) -> Result<Changed<T>, Error> {
+/// The item as the change makes it.
+pub(crate) fn apply<T: Item, R: Decision>(
+    found: Versioned<T>,
+    change: &mut impl FnMut(&mut T) -> R,
+) -> Result<Changed<T>, Error> {
     found.try_with(|item| change(item).decide()).map_err(|reason| Error::of(ErrorKind::Declined).with_source(reason))
 }
 

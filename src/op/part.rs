@@ -161,10 +161,10 @@ impl<T: Item> Sealed for Update<T> {
 impl<T: Item> Sealed for Save<T> {
     /// Where nothing was changed, the item still has to be as it was read.
     fn into_action(self) -> Result<Sole, Error> {
-        let (table, etag, key) = (self.table().clone(), self.etag(), self.key());
+        let (table, etag, key, operation) = (self.table().clone(), self.etag(), self.key(), self.operation());
         Ok(Sole(match self.prepare()? {
             Some(prepared) => action(prepared, Leaves::Stamp, Some(etag)),
-            None => check::check(table.core(), key, etag.expect(), None, Some(etag)),
+            None => Action { operation, ..check::check(table.core(), key, etag.expect(), None, Some(etag)) },
         }))
     }
 }

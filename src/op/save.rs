@@ -123,6 +123,10 @@ impl<T: Item> Save<T> {
         self.etag
     }
 
+    pub(crate) fn operation(&self) -> &'static str {
+        self.operation
+    }
+
     /// The item's key attributes; none where the item can't be written, which `prepare` says.
     pub(crate) fn key(&self) -> RawItem {
         self.after.as_ref().map(|after| self.table.core().key_of(after)).unwrap_or_default()

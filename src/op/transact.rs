@@ -106,8 +106,14 @@ impl Transact {
     }
 }
 
+impl Transact {
+    pub(crate) fn into_parts(self) -> (Store, Parts) {
+        (self.store, self.parts)
+    }
+}
+
 impl Transacted {
-    fn new(settled: Settled) -> Self {
+    pub(crate) fn new(settled: Settled) -> Self {
         let Settled { replayed, made } = settled;
         Self { outcome: if replayed { Outcome::Replayed } else { Outcome::Applied }, made }
     }

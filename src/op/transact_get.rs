@@ -73,14 +73,18 @@ impl Store {
 
 impl TransactGet {
     /// Reads the item of this table with this key too. Items have positions from 0 up, in the order in which they are added.
-    pub fn get<T: Item>(mut self, table: &Table<T>, key: impl IntoKey<T::Key>) -> Self {
+    pub fn get<T: Item>(self, table: &Table<T>, key: impl IntoKey<T::Key>) -> Self {
+        self.get_key(table, &key.into_key())
+    }
+
+    pub(crate) fn get_key<T: Item>(mut self, table: &Table<T>, key: &T::Key) -> Self {
         let core = table.core();
         let part = || {
             core.check_names()?;
             if !core.store().is_same(&self.store) {
                 return Err(Error::invalid("the table is of another store than the transaction"));
             }
-            let get = GetPart::builder().table_name(core.name()).set_key(Some(key_attributes::<T>(&key.into_key())?));
+            let get = GetPart::builder().table_name(core.name()).set_key(Some(key_attributes::<T>(key)?));
             Ok(TransactGetItem::builder().get(stamped::built(get.build())?).build())
         };
         match part() {
@@ -126,10 +130,17 @@ impl Found {
         if self.tables.get(position).is_none_or(|name| name != core.name()) {
             return Err(of(Error::invalid("no item of this table was read at this position")));
         }
-        match self.items.get(position).and_then(Option::as_ref).filter(|item| !item.is_empty()) {
+        match self.raw(position) {
             Some(item) => core.found(item.clone()).map_err(of),
             None => Ok(None),
         }
+    }
+}
+
+impl Found {
+    /// The item at this position, as it is stored.
+    pub(crate) fn raw(&self, position: usize) -> Option<&RawItem> {
+        self.items.get(position).and_then(Option::as_ref).filter(|item| !item.is_empty())
     }
 }
 

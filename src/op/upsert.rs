@@ -125,6 +125,10 @@ impl<T: Item> Upsert<T> {
         self
     }
 
+    pub(crate) fn table(&self) -> &Table<T> {
+        &self.table
+    }
+
     #[expect(clippy::type_complexity, reason = "a closure has no shorter name")]
     pub(crate) fn prepare(
         self,

@@ -2,6 +2,7 @@
 
 mod bad_luck;
 mod leases;
+mod recorded;
 mod runs;
 mod staged;
 mod world;

@@ -75,6 +75,11 @@ impl World {
         self.at(&self.clock)
     }
 
+    /// The store of another process.
+    pub(crate) fn other_store(&self) -> Store {
+        store(&self.engine, &self.clock, &Faults::around(self.engine.http_client()), &Meter::new())
+    }
+
     /// Another process, whose clock is so far ahead, or behind, and stands still.
     pub(crate) fn off_by(&self, millis: i64) -> (Records, Clock) {
         let clock = Clock(watch::Sender::new(self.clock.0.borrow().checked_add_signed(millis).expect("is a time")));
