@@ -51,7 +51,7 @@ impl Context {
     /// let withdraw = async |run: Context| {
     ///     let f = Account::FIELDS;
     ///     run.stage(accounts.update("ann").add(f.balance, -10).when(f.balance.ge(10)));
-    ///     Ok::<_, std::io::Error>("paid out")
+    ///     Ok::<_, std::io::Error>(10)
     /// };
     /// for _delivery in 0..3 {
     ///     records.once("withdrawal-77").run(withdraw).await?;

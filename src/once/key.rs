@@ -25,7 +25,8 @@ pub(super) fn text(bytes: &[u8]) -> Result<Option<String>, Error> {
 pub(super) fn id(key: Option<String>, namespace: &str, missing: MissingKey) -> Result<Option<String>, Error> {
     let id = match (key, missing) {
         (Some(key), _) if namespace.is_empty() => key,
-        (Some(key), _) => format!("{namespace}#{key}"),
+        // So that no namespace and key run together to the id of another.
+        (Some(key), _) => format!("{}#{key}", namespace.replace('%', "%25").replace('#', "%23")),
         (None, MissingKey::RunUnprotected) => return Ok(None),
         (None, MissingKey::Refuse) => return Err(Error::invalid(EMPTY)),
     };

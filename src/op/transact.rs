@@ -32,7 +32,7 @@ use crate::written::Outcome;
 /// being in the way; [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown) where it can't be told whether it was applied
 /// ([`Error::pending_transaction`]);
 /// [`Invalid`](crate::ErrorKind::Invalid), with nothing sent, for no part, more than 100, two on one item, more than 4 MB, a part of another
-/// store, and a [`keyed`](Insert::keyed) insert or a resumed call; and what else ended the retries.
+/// store, and a [`keyed`](crate::Insert::keyed) insert or a resumed call; and what else ended the retries.
 ///
 /// # Examples
 ///

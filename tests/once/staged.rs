@@ -43,11 +43,6 @@ impl Bank {
         self.accounts.get("ann").send().await.expect("is read").expect("is there").balance
     }
 
-    async fn has(&self, balance: i64) {
-        let f = Account::FIELDS;
-        self.accounts.update("ann").set(f.balance, balance).send().await.expect("is updated");
-    }
-
     /// Takes ten from the account, where there are ten, and enters that under the run's key.
     fn stage(&self, run: &Context) {
         let f = Account::FIELDS;
@@ -178,12 +173,12 @@ async fn a_commit_that_comes_late_changes_nothing_after_a_refusal() {
     let ran = world.records.once("a").run(async |run: Context| {
         bank.stage(&run);
         // By the time of the second attempt there is too little.
-        bank.has(5).await;
+        world.set_balance("ann", 5).await;
         Ok::<_, String>(7)
     });
     let Err(OnceError::Record(refused)) = ran.await else { panic!("there is too little") };
     assert_eq!((refused.kind(), refused.part()), (ErrorKind::ConditionFailed, Some(0)), "{refused:?}");
-    bank.has(50).await;
+    world.set_balance("ann", 50).await;
     world.faults.deliver_late().await;
     assert_eq!(bank.balance().await, 50, "it was kept out");
     world.elsewhere().once("a").run(seven).await.expect("was released");

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_async::rt::sleep::{AsyncSleep, Sleep};
 use aws_smithy_async::time::TimeSource;
 use dynamo_once::testing::{Embedded, Faults};
@@ -92,6 +93,14 @@ impl World {
 
     pub(crate) fn requests(&self) -> u64 {
         self.meter.of("once").requests
+    }
+
+    /// Another program sets the balance of an account, and leaves its stamp as it is.
+    pub(crate) async fn set_balance(&self, id: &str, balance: i64) {
+        let update = self.sdk.update_item().table_name("accounts").key("id", AttributeValue::S(id.into()));
+        let update = update.update_expression("SET balance = :balance");
+        let update = update.expression_attribute_values(":balance", AttributeValue::N(balance.to_string()));
+        update.send().await.expect("the engine takes it");
     }
 
     pub(crate) async fn put(&self, attributes: serde_json::Value) {
