@@ -12,7 +12,7 @@ use crate::op::stamped::number;
 use crate::protocol::claim::{Claim, Hold, Millis, Status, claim_failed, hold_failed};
 use crate::protocol::log::WriteId;
 use crate::record::{
-    COMPLETED, COMPLETED_AT, DATA, EXPIRATION, Entry, ID, IN_PROGRESS, LEASE, OWNER, STATUS, VALIDATION, expiration,
+    COMPLETED, COMPLETED_AT, EXPIRATION, Ending, Entry, ID, IN_PROGRESS, LEASE, OWNER, STATUS, VALIDATION, expiration,
 };
 use crate::table::Core;
 
@@ -48,10 +48,14 @@ pub(crate) enum Claimed {
 /// What the owner makes of its record.
 #[derive(Debug, Clone)]
 pub(crate) enum Change {
-    /// Completed, with this answer; without one where it isn't kept.
-    Complete { answer: Option<String>, at: Millis },
+    Complete {
+        ending: Ending,
+        at: Millis,
+    },
     /// Leased until then.
-    Extend { until: Millis },
+    Extend {
+        until: Millis,
+    },
     /// Free for whoever comes next.
     Release,
 }
@@ -205,7 +209,7 @@ fn change_request(core: &Core, operation: &Operation, owner: WriteId, change: &C
             .update_expression("SET #lease = :until")
             .expression_attribute_values(":until", number(*until))
             .into(),
-        Change::Complete { answer, at } => {
+        Change::Complete { ending, at } => {
             let request = request
                 .expression_attribute_names("#expiration", EXPIRATION)
                 .expression_attribute_names("#at", COMPLETED_AT)
@@ -213,11 +217,11 @@ fn change_request(core: &Core, operation: &Operation, owner: WriteId, change: &C
                 .expression_attribute_values(":expiration", expiration(*at, operation.kept))
                 .expression_attribute_values(":at", number(*at));
             let set = "SET #status = :completed, #expiration = :expiration, #at = :at";
-            match answer {
-                Some(answer) => request
-                    .update_expression(format!("{set}, #data = :data REMOVE #lease"))
-                    .expression_attribute_names("#data", DATA)
-                    .expression_attribute_values(":data", text(answer))
+            match ending.attribute() {
+                Some((name, value)) => request
+                    .update_expression(format!("{set}, #ending = :ending REMOVE #lease"))
+                    .expression_attribute_names("#ending", name)
+                    .expression_attribute_values(":ending", value)
                     .into(),
                 None => request.update_expression(format!("{set} REMOVE #lease")).into(),
             }

@@ -2,7 +2,9 @@
 
 mod answer;
 mod context;
+mod failures;
 mod key;
+mod large;
 mod lease;
 
 use std::fmt;
@@ -19,12 +21,15 @@ use crate::error::{Error, ErrorKind};
 use crate::fingerprint;
 use crate::protocol::claim::{Hold, Millis};
 use crate::protocol::log::WriteId;
-use crate::record::Row;
+use crate::record::{Ending, Kept, Row};
 use crate::table::Table;
 
+use self::answer::replay;
 pub use self::answer::{OnceError, Ran};
 pub use self::context::Context;
+use self::failures::{Failures, FinalStored, NoneStored};
 pub use self::key::MissingKey;
+pub use self::large::LargeAnswers;
 pub use self::lease::Lease;
 use self::lease::{Held, millis};
 
@@ -37,6 +42,7 @@ pub struct Records {
     missing_key: MissingKey,
     lease: Lease,
     kept: Duration,
+    large: LargeAnswers,
 }
 
 /// Runs an operation once for its key; see [`Records::once`].
@@ -115,12 +121,17 @@ struct Prepared {
 
 const LEASE: Lease = Lease::kept_alive(Duration::from_secs(30));
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
-/// An item takes 400 KB; the rest is for what stands beside the answer.
-const MOST_ANSWER: usize = 390 * 1024;
 
 impl Records {
     pub(crate) fn new(table: Table<Row>) -> Self {
-        Self { table, namespace: String::new(), missing_key: MissingKey::Refuse, lease: LEASE, kept: KEPT }
+        Self {
+            table,
+            namespace: String::new(),
+            missing_key: MissingKey::default(),
+            lease: LEASE,
+            kept: KEPT,
+            large: LargeAnswers::default(),
+        }
     }
 
     /// Puts this before every key: a caller's or a tenant's name, so that none can read another's answer.
@@ -149,6 +160,14 @@ impl Records {
     #[must_use]
     pub fn kept_for(mut self, kept: Duration) -> Self {
         self.kept = kept;
+        self
+    }
+
+    /// Sets what becomes of answers that are too large for a record; they are compressed unless set. In either case the operation is completed, and
+    /// doesn't run again.
+    #[must_use]
+    pub fn large_answers(mut self, large: LargeAnswers) -> Self {
+        self.large = large;
         self
     }
 
@@ -212,6 +231,67 @@ impl Once {
         F: FnOnce(Context) -> Fut,
         Fut: Future<Output = Result<A, E>>,
     {
+        self.run_with(NoneStored, operation).await
+    }
+
+    /// The same, for failures of which some are final: those are stored as answers are, and given again to whoever repeats the operation, which
+    /// doesn't run again. The others release the record, as ever.
+    ///
+    /// A final failure is told as [`OnceError::Failed`] when it happens, also where it can't be stored, after which the operation runs again
+    /// when its lease has ended; and as [`OnceError::FailedBefore`] from then on. Whoever repeats the operation by [`run`](Once::run), which knows
+    /// of no stored failures, is told [`Decode`](ErrorKind::Decode).
+    ///
+    /// ```
+    /// use dynamo_once::{OnceError, Store, testing::Embedded};
+    ///
+    /// #[derive(Debug, serde::Serialize, serde::Deserialize)]
+    /// enum Refused {
+    ///     NoSuchAccount,
+    ///     BankClosed,
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = Embedded::start().await;
+    /// # let store = Store::new(engine.config().build());
+    /// let records = store.records("records");
+    /// # records.create_if_missing().await?;
+    /// let is_final = |refused: &Refused| matches!(refused, Refused::NoSuchAccount);
+    /// let pay = async |_| Err::<(), _>(Refused::NoSuchAccount);
+    /// let paid = records.once("event-1").run_storing_failures(is_final, pay).await;
+    /// assert!(matches!(paid, Err(OnceError::Failed(Refused::NoSuchAccount))));
+    ///
+    /// // The event is delivered again. It needn't be tried again.
+    /// let again = records.once("event-1").run_storing_failures(is_final, pay).await;
+    /// assert!(matches!(again, Err(OnceError::FailedBefore(Refused::NoSuchAccount))));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Once::run), and [`OnceError::FailedBefore`]. A final failure that doesn't serialise as JSON is [`Invalid`](ErrorKind::Invalid).
+    pub async fn run_storing_failures<A, E, F, Fut>(
+        self,
+        is_final: impl FnOnce(&E) -> bool,
+        operation: F,
+    ) -> Result<Ran<A>, OnceError<E>>
+    where
+        A: Serialize + DeserializeOwned,
+        E: Serialize + DeserializeOwned,
+        F: FnOnce(Context) -> Fut,
+        Fut: Future<Output = Result<A, E>>,
+    {
+        self.run_with(FinalStored(is_final), operation).await
+    }
+
+    async fn run_with<A, E, P, F, Fut>(self, failures: P, operation: F) -> Result<Ran<A>, OnceError<E>>
+    where
+        A: Serialize + DeserializeOwned,
+        P: Failures<E>,
+        F: FnOnce(Context) -> Fut,
+        Fut: Future<Output = Result<A, E>>,
+    {
         let Prepared { records, operation: record, term, wait } = self.prepare().map_err(OnceError::Record)?;
         let core = records.table.core();
         let Some(record) = record else {
@@ -220,7 +300,10 @@ impl Once {
         };
         let (owner, until) = match records.claim(&record, term, wait).await.map_err(OnceError::Record)? {
             Claimed::Ours { owner, until } => (owner, until),
-            Claimed::Completed(entry) => return Ran::replayed(&entry).map_err(|error| records.of(error)),
+            Claimed::Completed(entry) => {
+                let ended = replay::<A, E, P>(&entry).map_err(|error| records.of(error))?;
+                return ended.map_err(OnceError::FailedBefore);
+            }
             Claimed::Busy => return Err(records.of(Error::of(ErrorKind::InProgress))),
         };
         if until <= claims::now(core) {
@@ -237,11 +320,24 @@ impl Once {
             }
         };
         match answer {
-            Ok(answer) => records.complete(&record, owner, answer).await.map_err(OnceError::Record),
-            Err(error) => {
-                // Where that fails, the lease ends by itself.
-                let _unreleased = claims::change(core, &record, owner, &Change::Release).await;
-                Err(OnceError::Failed(error))
+            Ok(answer) => {
+                let kept = records.keep(serde_json::to_string(&answer), "the answer");
+                let ending = Ending::Answer(kept.map_err(OnceError::Record)?);
+                let at = records.complete(&record, owner, ending).await.map_err(OnceError::Record)?;
+                Ok(Ran::fresh(answer, at))
+            }
+            Err(failure) => {
+                // Where either change fails, the lease ends by itself.
+                match failures.store(&failure) {
+                    Some(text) => {
+                        let kept = records.keep(text, "the final failure").map_err(OnceError::Record)?;
+                        let _unstored = records.complete(&record, owner, Ending::Failure(kept)).await;
+                    }
+                    None => {
+                        let _unreleased = claims::change(core, &record, owner, &Change::Release).await;
+                    }
+                }
+                Err(OnceError::Failed(failure))
             }
         }
     }
@@ -291,19 +387,27 @@ impl Records {
         }
     }
 
-    async fn complete<A: Serialize>(&self, operation: &Operation, owner: WriteId, answer: A) -> Result<Ran<A>, Error> {
-        let core = self.table.core();
-        let of = |error: Error| error.with_operation("once", core.name());
-        let text = serde_json::to_string(&answer).map_err(|error| {
-            of(Error::invalid("the answer doesn't serialise as JSON, and can't be replayed").with_source(error))
-        })?;
-        let at = claims::now(core);
-        let complete = Change::Complete { answer: (text.len() <= MOST_ANSWER).then_some(text), at };
-        match claims::change(core, operation, owner, &complete).await? {
-            Hold::Done => Ok(Ran::fresh(answer, EpochMillis(at))),
-            Hold::Lost => Err(of(Error::of(ErrorKind::Superseded))),
-            Hold::Unknown => Err(of(Error::of(ErrorKind::OutcomeUnknown))),
+    /// What is stored of an answer or a failure.
+    fn keep(&self, text: Result<String, serde_json::Error>, what: &str) -> Result<Kept, Error> {
+        match text {
+            Ok(text) => Ok(large::keep(text, self.large)),
+            Err(error) => {
+                let error = Error::invalid(format!("{what} doesn't serialise as JSON, and can't be replayed"))
+                    .with_source(error);
+                Err(error.with_operation("once", self.table.core().name()))
+            }
         }
+    }
+
+    async fn complete(&self, operation: &Operation, owner: WriteId, ending: Ending) -> Result<EpochMillis, Error> {
+        let core = self.table.core();
+        let at = claims::now(core);
+        let kind = match claims::change(core, operation, owner, &Change::Complete { ending, at }).await? {
+            Hold::Done => return Ok(EpochMillis(at)),
+            Hold::Lost => ErrorKind::Superseded,
+            Hold::Unknown => ErrorKind::OutcomeUnknown,
+        };
+        Err(Error::of(kind).with_operation("once", core.name()))
     }
 
     fn of<E>(&self, error: Error) -> OnceError<E> {
