@@ -48,14 +48,10 @@ pub(crate) enum Claimed {
 /// What the owner makes of its record.
 #[derive(Debug, Clone)]
 pub(crate) enum Change {
-    Complete {
-        ending: Ending,
-        at: Millis,
-    },
-    /// Leased until then.
-    Extend {
-        until: Millis,
-    },
+    /// Completed, with what the operation came to.
+    Complete { ending: Ending, at: Millis },
+    /// Leased until then, as of now.
+    Extend { until: Millis, now: Millis },
     /// Free for whoever comes next.
     Release,
 }
@@ -115,10 +111,9 @@ pub(crate) async fn claim(core: &Core, operation: &Operation, term: Term) -> Res
 pub(crate) async fn change(core: &Core, operation: &Operation, owner: WriteId, change: &Change) -> Result<Hold, Error> {
     let store = core.store();
     let mut retry = store.caller().begin();
-    let kept = Millis::try_from(operation.kept.as_millis()).unwrap_or(Millis::MAX);
     let (wanted, kept_until) = match change {
-        Change::Complete { at, .. } => (Status::Completed, at.saturating_add(kept)),
-        Change::Extend { until } => (Status::Running { until: Some(*until) }, Millis::MAX),
+        Change::Complete { at, .. } => (Status::Completed, expiration(*at, operation.kept, 0).saturating_mul(1000)),
+        Change::Extend { until, .. } => (Status::Running { until: Some(*until) }, Millis::MAX),
         Change::Release => (Status::RELEASED, Millis::MAX),
     };
     let mut outgoing = outgoing(core, change_request(core, operation, owner, change));
@@ -152,7 +147,7 @@ fn claim_request(core: &Core, operation: &Operation, owner: WriteId, now: Millis
         .table_name(core.name())
         .item(ID, text(&operation.id))
         .item(STATUS, text(IN_PROGRESS))
-        .item(EXPIRATION, expiration(now, operation.kept))
+        .item(EXPIRATION, number(expiration(now, operation.kept, until)))
         .item(LEASE, number(until))
         .item(OWNER, owner.attribute())
         .expression_attribute_names("#id", ID)
@@ -205,16 +200,19 @@ fn change_request(core: &Core, operation: &Operation, owner: WriteId, change: &C
     };
     match change {
         Change::Release => request.update_expression("SET #lease = :released").into(),
-        Change::Extend { until } => request
-            .update_expression("SET #lease = :until")
+        // TTL deletes what has expired, also while it runs.
+        Change::Extend { until, now } => request
+            .update_expression("SET #lease = :until, #expiration = :expiration")
+            .expression_attribute_names("#expiration", EXPIRATION)
             .expression_attribute_values(":until", number(*until))
+            .expression_attribute_values(":expiration", number(expiration(*now, operation.kept, *until)))
             .into(),
         Change::Complete { ending, at } => {
             let request = request
                 .expression_attribute_names("#expiration", EXPIRATION)
                 .expression_attribute_names("#at", COMPLETED_AT)
                 .expression_attribute_values(":completed", text(COMPLETED))
-                .expression_attribute_values(":expiration", expiration(*at, operation.kept))
+                .expression_attribute_values(":expiration", number(expiration(*at, operation.kept, 0)))
                 .expression_attribute_values(":at", number(*at));
             let set = "SET #status = :completed, #expiration = :expiration, #at = :at";
             match ending.attribute() {

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use crate::epoch::EpochMillis;
 use crate::item::{Item, RawItem, Schema};
 use crate::maintained::Expiry;
-use crate::op::stamped::number;
 use crate::protocol::claim::{Millis, Record, Status};
 use crate::protocol::log::WriteId;
 
@@ -150,7 +149,7 @@ fn whole(item: &RawItem, name: &str) -> Option<Result<u64, ()>> {
     })
 }
 
-/// The seconds at which a record goes that is kept for so long.
-pub(crate) fn expiration(now: Millis, kept: Duration) -> AttributeValue {
-    number((now / 1000).saturating_add(kept.as_secs().max(1)))
+/// The seconds at which a record goes that is kept for so long, and not before its lease has ended.
+pub(crate) fn expiration(now: Millis, kept: Duration, until: Millis) -> u64 {
+    (now / 1000).saturating_add(kept.as_secs().max(1)).max(until.div_ceil(1000))
 }

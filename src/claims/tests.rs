@@ -61,7 +61,10 @@ async fn conditions_on_an_engine_say_what_the_protocol_says() {
         let requests = [
             (Demand::Claim { now: NOW }, claim_request(core, &operation, ME, NOW, NOW + 10)),
             (Demand::Hold, change_request(core, &operation, ME, &complete)),
-            (Demand::Extend { until: NOW }, change_request(core, &operation, ME, &Change::Extend { until: NOW })),
+            (
+                Demand::Extend { until: NOW },
+                change_request(core, &operation, ME, &Change::Extend { until: NOW, now: NOW }),
+            ),
             (Demand::Hold, change_request(core, &operation, ME, &Change::Release)),
         ];
         for (demand, request) in requests {
