@@ -1,5 +1,6 @@
 //! Claiming the record of an operation, and changing it as its owner: what `protocol::claim` says, sent and judged.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
@@ -9,7 +10,7 @@ use crate::drive::{Answer, Unanswered, until_answered};
 use crate::epoch::EpochMillis;
 use crate::error::{Error, ErrorKind};
 use crate::op::stamped::number;
-use crate::protocol::claim::{Claim, Hold, Millis, Status, claim_failed, hold_failed};
+use crate::protocol::claim::{Claim, Hold, Millis, Record, Status, claim_failed, hold_failed};
 use crate::protocol::log::WriteId;
 use crate::record::{
     COMPLETED, COMPLETED_AT, EXPIRATION, Ending, Entry, ID, IN_PROGRESS, LEASE, OWNER, STATUS, VALIDATION, expiration,
@@ -40,7 +41,7 @@ pub(crate) enum Claimed {
     /// The operation is the claimant's to run, who owns the record by this id until then.
     Ours { owner: WriteId, until: Millis },
     /// It has run.
-    Completed(Box<Entry>),
+    Completed(Arc<Entry>),
     /// Another runs it.
     Busy,
 }
@@ -86,15 +87,13 @@ pub(crate) async fn claim(core: &Core, operation: &Operation, term: Term) -> Res
         if let Some(entry) = &entry
             && entry.record.owner != Some(owner)
             && entry.record.expires > now
-            && entry.validation.is_some()
-            && operation.validation.is_some()
-            && entry.validation != operation.validation
+            && entry.is_of_another_than(operation.validation.as_ref())
         {
             return Err(retry.report(of(Error::of(ErrorKind::KeyReused))));
         }
         match (claim_failed(record, owner, now), entry) {
             (Claim::Ours, _) => return Ok(Claimed::Ours { owner, until }),
-            (Claim::Completed, Some(entry)) => return Ok(Claimed::Completed(Box::new(entry))),
+            (Claim::Completed, Some(entry)) => return Ok(Claimed::Completed(Arc::new(entry))),
             (Claim::Busy { .. }, _) => return Ok(Claimed::Busy),
             (Claim::Again { above: held }, _) => above = held.unwrap_or(above),
             (Claim::Unreadable | Claim::Completed, _) => {
@@ -125,6 +124,17 @@ pub(crate) async fn change(core: &Core, operation: &Operation, owner: WriteId, c
         }
         Err(Unanswered { may_be_applied: true, .. }) => Ok(Hold::Unknown),
         Err(Unanswered { error, .. }) => Err(retry.report(error.with_operation(OPERATION, core.name()))),
+    }
+}
+
+/// The record as its completion leaves it.
+pub(crate) fn completed(operation: &Operation, owner: WriteId, ending: Ending, at: Millis) -> Entry {
+    let expires = expiration(at, operation.kept, 0).saturating_mul(1000);
+    Entry {
+        record: Record { owner: Some(owner), status: Status::Completed, expires },
+        validation: operation.validation.clone(),
+        ending,
+        completed_at: Some(EpochMillis(at)),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Operations that run once for their key.
 
 mod answer;
+mod cache;
 mod context;
 mod failures;
 mod key;
@@ -9,6 +10,7 @@ mod lease;
 
 use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::{Either, select};
@@ -26,6 +28,7 @@ use crate::table::Table;
 
 use self::answer::replay;
 pub use self::answer::{OnceError, Ran};
+use self::cache::Cache;
 pub use self::context::Context;
 use self::failures::{Failures, FinalStored, NoneStored};
 pub use self::key::MissingKey;
@@ -43,6 +46,7 @@ pub struct Records {
     lease: Lease,
     kept: Duration,
     large: LargeAnswers,
+    cache: Option<Cache>,
 }
 
 /// Runs an operation once for its key; see [`Records::once`].
@@ -131,6 +135,7 @@ impl Records {
             lease: LEASE,
             kept: KEPT,
             large: LargeAnswers::default(),
+            cache: None,
         }
     }
 
@@ -168,6 +173,17 @@ impl Records {
     #[must_use]
     pub fn large_answers(mut self, large: LargeAnswers) -> Self {
         self.large = large;
+        self
+    }
+
+    /// Keeps records at hand that are completed, in so many bytes of memory: answers and final failures, until they expire. Whoever repeats an
+    /// operation whose record is at hand has its answer without a request. Clones share them.
+    ///
+    /// A completed record stays as it is, so that nothing else can be told by the table; but for a record that is deleted before it expires, which
+    /// goes on to be replayed here.
+    #[must_use]
+    pub fn cache(mut self, bytes: usize) -> Self {
+        self.cache = Some(Cache::new(bytes));
         self
     }
 
@@ -372,12 +388,21 @@ impl Records {
         const LOOK_AGAIN: Millis = 200;
         let core = self.table.core();
         let started = claims::now(core);
+        if let Some(entry) = self.cache.as_ref().and_then(|cache| cache.get(&operation.id, started)) {
+            if entry.is_of_another_than(operation.validation.as_ref()) {
+                return Err(Error::of(ErrorKind::KeyReused).with_operation("once", core.name()));
+            }
+            return Ok(Claimed::Completed(entry));
+        }
         let wait = match term {
             Term::Until(deadline) => wait.min(deadline.saturating_sub(started)),
             Term::For(_) => wait,
         };
         loop {
             let claimed = claims::claim(core, operation, term).await?;
+            if let (Claimed::Completed(entry), Some(cache)) = (&claimed, &self.cache) {
+                cache.put(&operation.id, entry);
+            }
             let Claimed::Busy = claimed else { return Ok(claimed) };
             let left = wait.saturating_sub(claims::now(core).saturating_sub(started));
             if left == 0 {
@@ -402,8 +427,14 @@ impl Records {
     async fn complete(&self, operation: &Operation, owner: WriteId, ending: Ending) -> Result<EpochMillis, Error> {
         let core = self.table.core();
         let at = claims::now(core);
-        let kind = match claims::change(core, operation, owner, &Change::Complete { ending, at }).await? {
-            Hold::Done => return Ok(EpochMillis(at)),
+        let complete = Change::Complete { ending, at };
+        let kind = match claims::change(core, operation, owner, &complete).await? {
+            Hold::Done => {
+                if let (Some(cache), Change::Complete { ending, .. }) = (&self.cache, complete) {
+                    cache.put(&operation.id, &Arc::new(claims::completed(operation, owner, ending, at)));
+                }
+                return Ok(EpochMillis(at));
+            }
             Hold::Lost => ErrorKind::Superseded,
             Hold::Unknown => ErrorKind::OutcomeUnknown,
         };

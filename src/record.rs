@@ -105,6 +105,11 @@ impl Entry {
         let completed_at = whole(item, COMPLETED_AT).and_then(Result::ok).map(EpochMillis);
         Self { record, validation: text(VALIDATION), ending: Ending::read(item), completed_at }
     }
+
+    /// Whether it is known to be of another payload than this.
+    pub(crate) fn is_of_another_than(&self, validation: Option<&String>) -> bool {
+        self.validation.as_ref().zip(validation).is_some_and(|(stored, asked)| stored != asked)
+    }
 }
 
 impl Ending {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::call::Reply;
 use crate::item::RawItem;
-use crate::protocol::claim::{Demand, Record};
+use crate::protocol::claim::Demand;
 use crate::record::Kept;
 use crate::store::Store;
 use crate::testing::Embedded;
