@@ -1,5 +1,6 @@
 //! Claiming the record of an operation, and changing it as its owner: what `protocol::claim` says, sent and judged.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
@@ -11,10 +12,11 @@ use crate::epoch::EpochMillis;
 use crate::error::{Error, ErrorKind};
 use crate::item::RawItem;
 use crate::op::stamped::number;
-use crate::protocol::claim::{Claim, Hold, Millis, Status, claim_failed, hold_failed};
+use crate::protocol::claim::{Claim, Hold, Millis, Record, Status, claim_failed, hold_failed};
 use crate::protocol::log::WriteId;
 use crate::record::{
-    COMPLETED, COMPLETED_AT, DATA, EXPIRATION, Entry, ID, IN_PROGRESS, LEASE, OWNER, STATUS, VALIDATION, expiration,
+    COMPLETED, COMPLETED_AT, DATA, EXPIRATION, Ending, Entry, ID, IN_PROGRESS, LEASE, OWNER, STATUS, VALIDATION,
+    expiration,
 };
 use crate::table::Core;
 
@@ -42,7 +44,7 @@ pub(crate) enum Claimed {
     /// The operation is the claimant's to run, who owns the record by this id until then.
     Ours { owner: WriteId, until: Millis },
     /// It has run.
-    Completed(Box<Entry>),
+    Completed(Arc<Entry>),
     /// Another runs it.
     Busy,
 }
@@ -50,10 +52,10 @@ pub(crate) enum Claimed {
 /// What the owner makes of its record.
 #[derive(Debug, Clone)]
 pub(crate) enum Change {
-    /// Completed, with this answer; without one where it isn't kept.
-    Complete { answer: Option<String>, at: Millis },
-    /// Leased until then.
-    Extend { until: Millis },
+    /// Completed, with what the operation came to.
+    Complete { ending: Ending, at: Millis },
+    /// Leased until then, as of now.
+    Extend { until: Millis, now: Millis },
     /// Free for whoever comes next.
     Release,
 }
@@ -62,8 +64,7 @@ impl Operation {
     /// Its record.
     pub(crate) fn read(&self, item: &RawItem) -> Entry {
         let mut entry = Entry::read(item);
-        entry.record.differs =
-            matches!((&entry.validation, &self.validation), (Some(theirs), Some(ours)) if theirs != ours);
+        entry.record.differs = entry.is_of_another_than(self.validation.as_ref());
         entry
     }
 }
@@ -97,7 +98,7 @@ pub(crate) async fn claim(core: &Core, operation: &Operation, term: Term) -> Res
         let now = self::now(core);
         match (claim_failed(record, owner, now), entry) {
             (Claim::Ours, _) => return Ok(Claimed::Ours { owner, until }),
-            (Claim::Completed, Some(entry)) => return Ok(Claimed::Completed(Box::new(entry))),
+            (Claim::Completed, Some(entry)) => return Ok(Claimed::Completed(Arc::new(entry))),
             (Claim::Busy { .. }, _) => return Ok(Claimed::Busy),
             (Claim::KeyReused, _) => return Err(retry.report(of(Error::of(ErrorKind::KeyReused)))),
             (Claim::Again { above: held }, _) => above = held.unwrap_or(above),
@@ -115,10 +116,9 @@ pub(crate) async fn claim(core: &Core, operation: &Operation, term: Term) -> Res
 pub(crate) async fn change(core: &Core, operation: &Operation, owner: WriteId, change: &Change) -> Result<Hold, Error> {
     let store = core.store();
     let mut retry = store.caller().begin();
-    let kept = Millis::try_from(operation.kept.as_millis()).unwrap_or(Millis::MAX);
     let (wanted, kept_until) = match change {
-        Change::Complete { at, .. } => (Status::Completed, at.saturating_add(kept)),
-        Change::Extend { until } => (Status::Running { until: Some(*until) }, Millis::MAX),
+        Change::Complete { at, .. } => (Status::Completed, expiration(*at, operation.kept, 0).saturating_mul(1000)),
+        Change::Extend { until, .. } => (Status::Running { until: Some(*until) }, Millis::MAX),
         Change::Release => (Status::RELEASED, Millis::MAX),
     };
     let mut outgoing = outgoing(core, change_request(core, operation, owner, change));
@@ -133,6 +133,17 @@ pub(crate) async fn change(core: &Core, operation: &Operation, owner: WriteId, c
     }
 }
 
+/// The record as its completion leaves it.
+pub(crate) fn completed(operation: &Operation, owner: WriteId, ending: Ending, at: Millis) -> Entry {
+    let expires = expiration(at, operation.kept, 0).saturating_mul(1000);
+    Entry {
+        record: Record { owner: Some(owner), status: Status::Completed, expires, differs: false },
+        validation: operation.validation.clone(),
+        ending,
+        completed_at: Some(EpochMillis(at)),
+    }
+}
+
 fn outgoing(core: &Core, request: Request) -> Outgoing {
     Outgoing::new(OPERATION, request, core.store().caller().clock(), core.meters())
 }
@@ -143,26 +154,26 @@ pub(crate) fn now(core: &Core) -> Millis {
 
 /// A claim of the record, leased until then.
 fn claim_request(core: &Core, operation: &Operation, owner: WriteId, now: Millis, until: Millis) -> Request {
-    let request = put(core, operation, owner, now).item(LEASE, number(until));
+    let request = put(core, operation, owner, now, until).item(LEASE, number(until));
     request.item(STATUS, AttributeValue::S(IN_PROGRESS.to_owned())).into()
 }
 
 /// A claim of the record, completed with this answer at once.
 pub(crate) fn make_request(core: &Core, operation: &Operation, owner: WriteId, now: Millis, answer: String) -> Request {
     let request =
-        put(core, operation, owner, now).item(DATA, AttributeValue::S(answer)).item(COMPLETED_AT, number(now));
+        put(core, operation, owner, now, 0).item(DATA, AttributeValue::S(answer)).item(COMPLETED_AT, number(now));
     request.item(STATUS, AttributeValue::S(COMPLETED.to_owned())).into()
 }
 
 /// A claim of the record that nobody holds, and that no claim by a lesser id takes any more; the record before it comes back.
 pub(crate) fn fence_request(core: &Core, operation: &Operation, owner: WriteId, now: Millis) -> Request {
-    let request = put(core, operation, owner, now).item(LEASE, number(0)).return_values(ReturnValue::AllOld);
+    let request = put(core, operation, owner, now, 0).item(LEASE, number(0)).return_values(ReturnValue::AllOld);
     request.item(STATUS, AttributeValue::S(IN_PROGRESS.to_owned())).into()
 }
 
 /// [`Demand::Claim`](crate::protocol::claim::Demand::Claim), in DynamoDB's words; a record under another fingerprint is none to claim before it
 /// has expired.
-fn put(core: &Core, operation: &Operation, owner: WriteId, now: Millis) -> PutItemFluentBuilder {
+fn put(core: &Core, operation: &Operation, owner: WriteId, now: Millis, until: Millis) -> PutItemFluentBuilder {
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let request = core
         .store()
@@ -170,7 +181,7 @@ fn put(core: &Core, operation: &Operation, owner: WriteId, now: Millis) -> PutIt
         .put_item()
         .table_name(core.name())
         .item(ID, text(&operation.id))
-        .item(EXPIRATION, expiration(now, operation.kept))
+        .item(EXPIRATION, number(expiration(now, operation.kept, until)))
         .item(OWNER, owner.attribute())
         .expression_attribute_names("#id", ID)
         .expression_attribute_names("#owner", OWNER)
@@ -222,23 +233,26 @@ pub(crate) fn change_request(core: &Core, operation: &Operation, owner: WriteId,
     };
     match change {
         Change::Release => request.update_expression("SET #lease = :released").into(),
-        Change::Extend { until } => request
-            .update_expression("SET #lease = :until")
+        // TTL deletes what has expired, also while it runs.
+        Change::Extend { until, now } => request
+            .update_expression("SET #lease = :until, #expiration = :expiration")
+            .expression_attribute_names("#expiration", EXPIRATION)
             .expression_attribute_values(":until", number(*until))
+            .expression_attribute_values(":expiration", number(expiration(*now, operation.kept, *until)))
             .into(),
-        Change::Complete { answer, at } => {
+        Change::Complete { ending, at } => {
             let request = request
                 .expression_attribute_names("#expiration", EXPIRATION)
                 .expression_attribute_names("#at", COMPLETED_AT)
                 .expression_attribute_values(":completed", text(COMPLETED))
-                .expression_attribute_values(":expiration", expiration(*at, operation.kept))
+                .expression_attribute_values(":expiration", number(expiration(*at, operation.kept, 0)))
                 .expression_attribute_values(":at", number(*at));
             let set = "SET #status = :completed, #expiration = :expiration, #at = :at";
-            match answer {
-                Some(answer) => request
-                    .update_expression(format!("{set}, #data = :data REMOVE #lease"))
-                    .expression_attribute_names("#data", DATA)
-                    .expression_attribute_values(":data", text(answer))
+            match ending.attribute() {
+                Some((name, value)) => request
+                    .update_expression(format!("{set}, #ending = :ending REMOVE #lease"))
+                    .expression_attribute_names("#ending", name)
+                    .expression_attribute_values(":ending", value)
                     .into(),
                 None => request.update_expression(format!("{set} REMOVE #lease")).into(),
             }

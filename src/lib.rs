@@ -118,7 +118,7 @@ pub use item_key::ItemKey;
 pub use key::{IntoKey, Key, KeyAttribute, KeyType};
 pub use maintained::{Expiry, HoldsTime};
 pub use meter::{Consumed, Meter};
-pub use once::{Context, Lease, MissingKey, Once, OnceError, Ran, Recorded, RecordedModify, Records};
+pub use once::{Context, LargeAnswers, Lease, MissingKey, Once, OnceError, Ran, Recorded, RecordedModify, Records};
 pub use op::check::Check;
 pub use op::delete::Delete;
 pub use op::get::{Consistency, Get};

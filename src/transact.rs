@@ -21,7 +21,7 @@ use crate::protocol::log::{Version, WriteId};
 use crate::protocol::tie::Tie;
 use crate::protocol::transaction::{self, Fence, Transaction};
 use crate::protocol::verdict::Refusal;
-use crate::record::Entry;
+use crate::record::{Ending, Entry, Kept};
 use crate::settle::Write;
 use crate::store::Store;
 use crate::table::Core;
@@ -533,7 +533,10 @@ impl Run<'_> {
 
 /// What an earlier call with the same key has written, as the record says; so many parts.
 pub(crate) fn recorded(entry: &Entry, parts: usize) -> Result<Settled, Error> {
-    let made = entry.answer.as_deref().and_then(|answer| serde_json::from_str::<Vec<Made>>(answer).ok());
+    let made = match &entry.ending {
+        Ending::Answer(Kept::Text(text)) => serde_json::from_str::<Vec<Made>>(text).ok(),
+        _ => None,
+    };
     match made.filter(|made| made.len() == parts) {
         Some(made) => Ok(Settled { replayed: true, made }),
         // It is the answer of an operation that has run.

@@ -235,38 +235,54 @@ async fn another_run_is_waited_for_until_the_deadline_at_most() {
 
 #[tokio::test]
 async fn what_waits_for_the_loss_of_its_lease_is_woken_by_it() {
-    async fn until_lost(context: Context) -> Result<u32, &'static str> {
-        tokio::spawn(context.lost()).await.expect("didn't panic");
-        assert!(context.is_lost());
-        Err("lost")
-    }
     let world = World::new().await;
-    world.faults.on(Operation::UpdateItem).always().inject(Fault::lost_request());
-    let no_sign_gets_through = Lease::kept_alive(Duration::from_secs(30));
-    for (lease, seconds) in [(no_sign_gets_through, 30), (Lease::fixed(Duration::from_secs(40)), 40)] {
-        let (begins, before) = (world.clock.after(0), world.requests());
-        let run = tokio::spawn(world.records.clone().lease(lease).once(seconds.to_string()).run(until_lost));
-        while world.requests() == before {
-            tokio::task::yield_now().await;
-        }
-        while !run.is_finished() {
-            world.clock.advance(500).await;
-        }
-        assert!(matches!(run.await.expect("didn't panic"), Err(OnceError::Failed("lost"))));
-        let lasted = world.clock.after(0).duration_since(begins).expect("time goes on").as_secs();
-        assert!((seconds..seconds + 10).contains(&lasted), "{lasted} for {seconds}");
-    }
-    world.faults.stop();
-
-    let (gives, given) = oneshot::channel();
-    let run = tokio::spawn(world.records.once("a").run(async move |context: Context| {
-        gives.send(()).expect("is waited for");
-        until_lost(context).await
-    }));
-    given.await.expect("begins");
+    let (begins, begun) = oneshot::channel();
+    let (tells, mut told) = oneshot::channel();
+    let until_lost = async move |context: Context| {
+        begins.send(()).expect("is waited for");
+        tokio::spawn(context.lost()).await.expect("didn't panic");
+        tells.send(context.is_lost()).expect("is waited for");
+        Err::<u32, _>("lost")
+    };
+    let run = tokio::spawn(world.records.once("a").run(until_lost));
+    begun.await.expect("begins");
     assert!(!world.off_by(30_000).0.once("a").run(seven).await.expect("takes over, by its own clock").is_replayed());
+    assert!(told.try_recv().is_err(), "nothing has told it yet");
     world.clock.advance(10_000).await;
     assert!(matches!(run.await.expect("didn't panic"), Err(OnceError::Failed("lost"))), "the first sign of life tells");
+    assert!(told.await.expect("was told"));
+}
+
+#[tokio::test]
+async fn a_lease_whose_signs_of_life_get_lost_is_lost_when_it_runs_out() {
+    let world = World::new().await;
+    let kept_alive = Lease::kept_alive(Duration::from_secs(30));
+    for (fault, lease, seconds) in [
+        (Fault::lost_request(), kept_alive, 30),
+        (Fault::hang(), kept_alive, 30),
+        (Fault::hang(), Lease::fixed(Duration::from_secs(40)), 40),
+    ] {
+        let (begins, begun) = oneshot::channel();
+        let (tells, mut told) = oneshot::channel();
+        let until_lost = async move |context: Context| {
+            begins.send(()).expect("is waited for");
+            context.lost().await;
+            tells.send(()).expect("is waited for");
+            Ok::<_, String>(())
+        };
+        let key = format!("{fault} {lease:?}");
+        world.faults.on(Operation::UpdateItem).always().inject(fault);
+        let began = world.clock.after(0);
+        let run = tokio::spawn(world.records.clone().lease(lease).once(key).run(until_lost));
+        begun.await.expect("begins");
+        while told.try_recv().is_err() {
+            world.clock.advance(500).await;
+        }
+        let lasted = world.clock.after(0).duration_since(began).expect("time goes on").as_secs();
+        assert!((seconds..seconds + 5).contains(&lasted), "{lasted} for {seconds}");
+        world.faults.stop();
+        run.abort();
+    }
 }
 
 #[tokio::test]
@@ -282,4 +298,52 @@ async fn who_ended_in_good_order_has_lost_nothing() {
     world.clock.advance(60_000).await;
     let (lost, mut nobody) = (std::pin::pin!(context.lost()), std::task::Context::from_waker(Waker::noop()));
     assert!(lost.poll(&mut nobody).is_pending() && !context.is_lost());
+}
+
+#[tokio::test]
+async fn a_record_does_not_expire_while_its_operation_runs() {
+    let world = World::new().await;
+    let records = world.records.clone().lease(Duration::from_secs(30)).kept_for(Duration::from_secs(30));
+    let (begun, end, run) = spawn(records.once("a"));
+    begun.await.expect("begins");
+    for beats in 1..=9 {
+        world.clock.advance(10_000).await;
+        while world.requests() < 1 + beats {
+            tokio::task::yield_now().await;
+        }
+        is_held(&world).await;
+    }
+    end.send(()).expect("is waited for");
+    assert!(!run.await.expect("didn't panic").expect("ran").into_answer(), "it kept its lease");
+    world.clock.advance(29_000).await;
+    let replayed = world.elsewhere().once("a").run(async |_| Err::<bool, _>("has run")).await.expect("has run");
+    assert!(replayed.is_replayed());
+    world.clock.advance(1_000).await;
+    is_taken_over(&world).await;
+
+    // A deadline may lie further ahead than records are kept.
+    crash(records.once("a long one").until(world.clock.after(600_000))).await;
+    world.clock.advance(599_999).await;
+    assert_eq!(kind(world.elsewhere().once("a long one").run(not_run).await), ErrorKind::InProgress);
+    world.clock.advance(1).await;
+    world.elsewhere().once("a long one").run(seven).await.expect("runs");
+}
+
+#[tokio::test]
+async fn who_outlives_its_record_is_superseded() {
+    let world = World::new().await;
+    let lease = Lease::fixed(Duration::from_secs(10));
+    let records = world.records.clone().lease(lease).kept_for(Duration::from_secs(20));
+    for deleted_by in ["nobody yet", "TTL"] {
+        let (begun, end, run) = spawn(records.once("a"));
+        begun.await.expect("begins");
+        world.clock.advance(30_000).await;
+        match deleted_by {
+            "TTL" => world.delete("a").await,
+            _ => is_taken_over(&world).await,
+        }
+        end.send(()).expect("is waited for");
+        assert_eq!(kind(run.await.expect("didn't panic")), ErrorKind::Superseded, "{deleted_by}");
+        world.delete("a").await;
+    }
 }

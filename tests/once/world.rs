@@ -103,6 +103,18 @@ impl World {
         update.send().await.expect("the engine takes it");
     }
 
+    /// What the record holds.
+    pub(crate) async fn attribute(&self, id: &str, name: &str) -> Option<AttributeValue> {
+        let get = self.sdk.get_item().table_name("records").key("id", AttributeValue::S(id.into()));
+        let mut item = get.send().await.expect("the engine answers").item.expect("is there");
+        item.remove(name)
+    }
+
+    pub(crate) async fn delete(&self, id: &str) {
+        let delete = self.sdk.delete_item().table_name("records").key("id", AttributeValue::S(id.into()));
+        delete.send().await.expect("the engine deletes");
+    }
+
     pub(crate) async fn put(&self, attributes: serde_json::Value) {
         let item = serde_dynamo::to_item(attributes).expect("is a map");
         self.sdk.put_item().table_name("records").set_item(Some(item)).send().await.expect("the engine takes it");
