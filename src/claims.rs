@@ -11,13 +11,13 @@ use crate::drive::{Answer, Unanswered, until_answered};
 use crate::epoch::EpochMillis;
 use crate::error::{Error, ErrorKind};
 use crate::item::RawItem;
-use crate::op::stamped::number;
 use crate::protocol::claim::{Claim, Hold, Millis, Record, Status, claim_failed, hold_failed};
 use crate::protocol::log::WriteId;
 use crate::record::{
     COMPLETED, COMPLETED_AT, DATA, EXPIRATION, Ending, Entry, ID, IN_PROGRESS, LEASE, OWNER, STATUS, VALIDATION,
     expiration,
 };
+use crate::stamped::number;
 use crate::table::Core;
 
 /// The record of one operation.

@@ -92,6 +92,7 @@ mod retry;
 mod rows;
 mod settle;
 mod stamp;
+mod stamped;
 mod start_token;
 mod store;
 mod table;

@@ -13,7 +13,6 @@ use crate::error::{Error, ErrorKind, Limit, Reason};
 use crate::fingerprint::Fingerprint;
 use crate::item::RawItem;
 use crate::lanes::Lease;
-use crate::op::stamped;
 use crate::protocol::call::{Attempt, Call, Outcome, Step};
 use crate::protocol::claim::Millis;
 use crate::protocol::guard::{Birth, Expect};
@@ -23,6 +22,7 @@ use crate::protocol::transaction::{self, Fence, Transaction};
 use crate::protocol::verdict::Refusal;
 use crate::record::{Ending, Entry, Kept};
 use crate::settle::Write;
+use crate::stamped;
 use crate::store::Store;
 use crate::table::Core;
 use crate::trace;
@@ -167,7 +167,7 @@ impl Suspended {
         let (attempts, frozen) = &self.last;
         let outgoing = Outgoing::thaw(self.operation, frozen, self.store.meters()).write_id(self.id.uuid());
         let mut run = self.run(self.transaction.clone().finish(attempts))?;
-        run.own = Some(((attempts.clone(), run.transaction.owner()), outgoing));
+        run.own = Some((Own { attempts: attempts.clone(), owner: run.transaction.owner() }, outgoing));
         let mut course = Course::new(&self.store, self.store.caller().begin());
         let outcome = course.drive(&mut run, Step::Send).instrument(self.span()).await;
         run.conclude(course, outcome)
@@ -179,7 +179,7 @@ impl Suspended {
         let (transaction, step) = self.transaction.clone().abort(attempts);
         let mut run = self.run(transaction)?;
         let outgoing = Outgoing::thaw(self.operation, frozen, self.store.meters());
-        run.own = Some(((attempts.clone(), run.transaction.owner()), outgoing));
+        run.own = Some((Own { attempts: attempts.clone(), owner: run.transaction.owner() }, outgoing));
         let mut course = Course::new(&self.store, self.store.caller().begin());
         match course.drive(&mut run, step).instrument(self.span()).await {
             Outcome::Applied | Outcome::Replayed => Ok(true),
@@ -273,6 +273,14 @@ impl Action {
     }
 }
 
+/// What a transaction's own request is rendered for.
+#[derive(PartialEq, Eq)]
+struct Own {
+    attempts: Vec<Option<Attempt>>,
+    /// Who owns the record by it.
+    owner: Option<WriteId>,
+}
+
 /// A transaction under way.
 struct Run<'t> {
     store: &'t Store,
@@ -284,7 +292,7 @@ struct Run<'t> {
     id: WriteId,
     /// How often the whole was rendered: each rendering has a token of its own.
     rendered: u32,
-    own: Option<((Vec<Option<Attempt>>, Option<WriteId>), Outgoing)>,
+    own: Option<(Own, Outgoing)>,
     fence: Option<(Fence, Outgoing)>,
     /// The items that last stood in the parts' way.
     items: Vec<Option<RawItem>>,
@@ -313,16 +321,16 @@ impl Driven for Run<'_> {
                 None => unreachable!("it has just been rendered"),
             };
         }
-        let attempts = (self.transaction.attempts(), self.transaction.owner());
-        if self.own.as_ref().is_none_or(|(rendered, _)| *rendered != attempts) {
+        let own = Own { attempts: self.transaction.attempts(), owner: self.transaction.owner() };
+        if self.own.as_ref().is_none_or(|(rendered, _)| *rendered != own) {
             self.id = self.transaction.id().unwrap_or(self.id);
-            let mut items = Vec::with_capacity(attempts.0.len() + 1);
-            for (index, attempt) in attempts.0.iter().enumerate() {
+            let mut items = Vec::with_capacity(own.attempts.len() + 1);
+            for (index, attempt) in own.attempts.iter().enumerate() {
                 let action = &mut self.actions[index];
                 let item = (action.render)(attempt.as_ref(), self.items[index].as_ref());
                 items.push(item.map_err(|error| self.actions[index].of(self.operation, index, error))?);
             }
-            if let (Some(tied), Some(owner)) = (&self.tied, attempts.1) {
+            if let (Some(tied), Some(owner)) = (&self.tied, own.owner) {
                 items.push(tied.complete(owner, &self.made(false))?);
             }
             if items.iter().map(bytes).sum::<usize>() > MOST_BYTES {
@@ -333,7 +341,7 @@ impl Driven for Run<'_> {
             let token = format!("{}-{}", self.id.uuid().simple(), self.rendered % 1000);
             let request = self.store.client().transact_write_items().set_transact_items(Some(items));
             let outgoing = self.render(request.client_request_token(token).into());
-            self.own = Some((attempts, outgoing));
+            self.own = Some((own, outgoing));
         }
         match &mut self.own {
             Some((_, outgoing)) => Ok(outgoing),
@@ -455,7 +463,7 @@ impl Run<'_> {
         let table = error.part().unwrap_or_default();
         let error = error.with_operation(self.operation, self.actions[table].table.name());
         let error = course.retry.report(error.with_write_id(self.id.uuid()));
-        let last = self.own.and_then(|((attempts, _), outgoing)| Some((attempts, outgoing.freeze()?)));
+        let last = self.own.and_then(|(own, outgoing)| Some((own.attempts, outgoing.freeze()?)));
         Err(match last.filter(|_| outcome == Outcome::Unknown) {
             Some(last) => {
                 let kept = self.actions.iter().map(|action| action.table.schema().pending_for());

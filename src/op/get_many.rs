@@ -14,9 +14,9 @@ use crate::error::{Error, ErrorKind};
 use crate::item::{Item, RawItem};
 use crate::key::{Identity, key_attributes};
 use crate::op::get::Consistency;
-use crate::op::stamped::built;
 use crate::retry::{Retry, Spent, Why};
 use crate::settle;
+use crate::stamped::built;
 use crate::table::{Core, Table};
 use crate::versioned::Versioned;
 

@@ -12,11 +12,11 @@ use crate::fingerprint;
 use crate::item::{Item, RawItem, encode};
 use crate::maintained::Times;
 use crate::op::prepared::Prepared;
-use crate::op::stamped;
 use crate::pending::PendingToken;
 use crate::protocol::call::Attempt;
 use crate::protocol::guard::{Expect, Guard};
 use crate::protocol::log::KeyStamp;
+use crate::stamped;
 use crate::table::Table;
 use crate::written::Written;
 
@@ -135,7 +135,7 @@ impl<T: Item> Insert<T> {
     }
 
     /// The same, as a part of others.
-    pub(crate) fn as_part(mut self) -> Self {
+    pub(crate) fn into_part(mut self) -> Self {
         self.is_part = true;
         self
     }

@@ -18,7 +18,6 @@ pub(crate) mod scan;
 pub(crate) mod selection;
 pub(crate) mod sort;
 pub(crate) mod source;
-pub(crate) mod stamped;
 pub(crate) mod transact;
 pub(crate) mod transact_get;
 pub(crate) mod update;

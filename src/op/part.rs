@@ -135,7 +135,7 @@ impl<T: Item> Sealed for Insert<T> {
                 "a keyed or resumed insert is sent by itself, and can't be part of a transaction",
             ));
         }
-        Ok(Sole(action(self.as_part().prepare()?, Leaves::Stamp, None)))
+        Ok(Sole(action(self.into_part().prepare()?, Leaves::Stamp, None)))
     }
 }
 
@@ -144,7 +144,7 @@ impl<T: Item> Sealed for Upsert<T> {
         if self.is_of_its_own() {
             return Err(Error::invalid("a resumed upsert is sent by itself, and can't be part of a transaction"));
         }
-        Ok(Sole(action(self.as_part().prepare()?, Leaves::Stamp, None)))
+        Ok(Sole(action(self.into_part().prepare()?, Leaves::Stamp, None)))
     }
 }
 
@@ -154,7 +154,7 @@ impl<T: Item> Sealed for Update<T> {
             return Err(Error::invalid("a resumed update is sent by itself, and can't be part of a transaction"));
         }
         let at = self.etag();
-        Ok(Sole(action(self.as_part().prepare()?, Leaves::Stamp, at)))
+        Ok(Sole(action(self.into_part().prepare()?, Leaves::Stamp, at)))
     }
 }
 

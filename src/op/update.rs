@@ -14,10 +14,10 @@ use crate::key::{Key as _, key_attributes};
 use crate::maintained::Times;
 use crate::op::indexed::with_index_attributes;
 use crate::op::prepared::Prepared;
-use crate::op::stamped;
 use crate::pending::PendingToken;
 use crate::protocol::call::Attempt;
 use crate::protocol::guard::{Expect, Guard};
+use crate::stamped;
 use crate::table::{Core, Table};
 use crate::versioned::Etag;
 use crate::written::Written;
@@ -253,7 +253,7 @@ impl<T: Item> Update<T> {
     }
 
     /// The same, as a part of others.
-    pub(crate) fn as_part(mut self) -> Self {
+    pub(crate) fn into_part(mut self) -> Self {
         self.is_part = true;
         self
     }

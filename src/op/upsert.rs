@@ -12,10 +12,10 @@ use crate::fingerprint;
 use crate::item::{Item, RawItem, Schema, encode};
 use crate::maintained::Times;
 use crate::op::prepared::Prepared;
-use crate::op::stamped;
 use crate::pending::PendingToken;
 use crate::protocol::call::Attempt;
 use crate::protocol::guard::{Expect, Guard};
+use crate::stamped;
 use crate::table::Table;
 use crate::written::Written;
 
@@ -120,7 +120,7 @@ impl<T: Item> Upsert<T> {
     }
 
     /// The same, as a part of others.
-    pub(crate) fn as_part(mut self) -> Self {
+    pub(crate) fn into_part(mut self) -> Self {
         self.is_part = true;
         self
     }

@@ -19,7 +19,7 @@ use super::Table;
 use crate::error::{Error, ErrorKind, of_request};
 use crate::index::Index;
 use crate::item::Item;
-use crate::op::stamped::built;
+use crate::stamped::built;
 
 /// How long a new table, and each new index of one, may take to become active.
 const UNTIL_ACTIVE: Duration = Duration::from_secs(120);

@@ -30,10 +30,10 @@ use std::sync::Arc;
 use crate::error::{Error, ErrorKind};
 use crate::format::Format;
 use crate::item::{Item, RawItem, encode, shown};
-use crate::op::stamped::number;
 use crate::protocol::log::WriteId;
 use crate::settle::Settled;
 use crate::stamp::{STAMP_PREFIX, StampNames};
+use crate::stamped::number;
 use crate::versioned::Versioned;
 use crate::written::{Outcome, Written};
 
