@@ -95,8 +95,8 @@ impl<T: Item> Written<T> {
     }
 
     /// The item that the reply brought along: of `upsert`, `update`, `save` and `modify` as this write made it, and of any
-    /// replay as it stands now. `None` of an applied `insert` or `delete`, whose replies carry none, of a write whose reply
-    /// broke off, and of an item that has been deleted since.
+    /// replay as it stands now. `None` of an applied `insert` or `delete`, whose replies carry none, of a [recorded](crate::Recorded) write,
+    /// of one whose reply broke off, and of an item that has been deleted since.
     ///
     /// # Errors
     ///
