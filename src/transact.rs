@@ -20,7 +20,7 @@ use crate::protocol::log::{Version, WriteId};
 use crate::protocol::tie::Tie;
 use crate::protocol::transaction::{self, Fence, Transaction};
 use crate::protocol::verdict::Refusal;
-use crate::record::{Ending, Entry, Kept};
+use crate::record::{Ending, Entry, Kept, expiration};
 use crate::settle::Write;
 use crate::stamped;
 use crate::store::Store;
@@ -217,8 +217,7 @@ impl Suspended {
 
 impl Tied {
     fn tie(&self, id: WriteId) -> Tie {
-        let kept = Millis::try_from(self.record.kept.as_millis()).unwrap_or(Millis::MAX);
-        let kept_until = self.at.saturating_add(kept);
+        let kept_until = expiration(self.at, self.record.kept, 0).saturating_mul(1000);
         match self.how {
             How::Held { owner, .. } => Tie::completes(owner, kept_until),
             How::Claimed => Tie::makes(id, kept_until),
