@@ -92,6 +92,16 @@ pub struct Once {
     wait: Duration,
 }
 
+/// Equal for two deliveries of one operation.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Identity {
+    table: String,
+    namespace: String,
+    key: String,
+    /// Its fingerprint.
+    payload: Option<String>,
+}
+
 /// What an operation knows of its run.
 #[derive(Clone, Debug)]
 pub struct Context {
@@ -219,6 +229,18 @@ impl Once {
                 Err(OnceError::Failed(error))
             }
         }
+    }
+
+    /// What it has in common with the same operation, delivered again; `None` where that can't be told.
+    pub(crate) fn identity(&self) -> Option<Identity> {
+        let payload = match &self.payload {
+            Some(Ok(fingerprint)) => Some(fingerprint.clone()),
+            Some(Err(_)) => return None,
+            None => None,
+        };
+        let table = self.records.table.core().name().to_owned();
+        let identity = Identity { table, namespace: self.records.namespace.clone(), key: self.key.clone(), payload };
+        (!self.key.is_empty()).then_some(identity)
     }
 
     fn prepare(self) -> Result<(Records, Operation, Duration), Error> {
