@@ -26,6 +26,14 @@ pub(crate) struct Operation {
     pub(crate) kept: Duration,
 }
 
+/// For how long a claim is made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Term {
+    /// From the claim on.
+    For(Millis),
+    Until(Millis),
+}
+
 /// What came of a claim.
 #[derive(Debug)]
 pub(crate) enum Claimed {
@@ -50,16 +58,18 @@ pub(crate) enum Change {
 
 const OPERATION: &str = "once";
 
-/// Claims the record, for as long as the lease lasts.
-pub(crate) async fn claim(core: &Core, operation: &Operation, lease: Duration) -> Result<Claimed, Error> {
+/// Claims the record.
+pub(crate) async fn claim(core: &Core, operation: &Operation, term: Term) -> Result<Claimed, Error> {
     let (store, of) = (core.store(), |error: Error| error.with_operation(OPERATION, core.name()));
     let mut retry = store.caller().begin();
     let mut above = WriteId::NIL;
-    let lease = Millis::try_from(lease.as_millis()).unwrap_or(Millis::MAX);
     loop {
         let owner = store.write_id(above).ok_or_else(|| of(Error::new(ErrorKind::Malformed, FUTURE_OWNER)))?;
         let now = now(core);
-        let until = now.saturating_add(lease);
+        let until = match term {
+            Term::For(lease) => now.saturating_add(lease),
+            Term::Until(deadline) => deadline,
+        };
         let mut outgoing = outgoing(core, claim_request(core, operation, owner, now, until));
         let item = match until_answered(store, &mut outgoing, &mut retry).await {
             Ok((Answer::Done(_), _)) => return Ok(Claimed::Ours { owner, until }),

@@ -1,23 +1,33 @@
 //! Operations that run once for their key.
 
+mod answer;
+mod context;
+mod key;
+mod lease;
+
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use futures_util::future::{Either, select};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::claims::{self, Change, Claimed, Operation};
+use crate::claims::{self, Change, Claimed, Operation, Term};
 use crate::epoch::EpochMillis;
 use crate::error::{Error, ErrorKind};
 use crate::fingerprint;
 use crate::protocol::claim::{Hold, Millis};
 use crate::protocol::log::WriteId;
-use crate::record::{Entry, Row};
+use crate::record::Row;
 use crate::table::Table;
+
+pub use self::answer::{OnceError, Ran};
+pub use self::context::Context;
+pub(crate) use self::key::Identity;
+pub use self::key::MissingKey;
+pub use self::lease::Lease;
+use self::lease::{Held, millis};
 
 /// A table of records, each of which says that an operation ran, and what it answered; made by
 /// [`Store::records`](crate::Store::records).
@@ -25,7 +35,8 @@ use crate::table::Table;
 pub struct Records {
     table: Table<Row>,
     namespace: String,
-    lease: Duration,
+    missing_key: MissingKey,
+    lease: Lease,
     kept: Duration,
 }
 
@@ -87,54 +98,30 @@ pub struct Records {
 #[must_use = "nothing runs until `run`"]
 pub struct Once {
     records: Records,
-    key: String,
+    /// `None` where it is missing.
+    key: Result<Option<String>, Error>,
     payload: Option<Result<String, Error>>,
     wait: Duration,
+    deadline: Option<Millis>,
 }
 
-/// Equal for two deliveries of one operation.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Identity {
-    table: String,
-    namespace: String,
-    key: String,
-    /// Its fingerprint.
-    payload: Option<String>,
+/// An operation that can be claimed.
+struct Prepared {
+    records: Records,
+    /// `None` where it runs unprotected.
+    operation: Option<Operation>,
+    term: Term,
+    wait: Millis,
 }
 
-/// What an operation knows of its run.
-#[derive(Clone, Debug)]
-pub struct Context {
-    key: Arc<str>,
-    is_lost: Arc<AtomicBool>,
-}
-
-/// The answer of an operation that has run once.
-#[derive(Clone, Debug)]
-pub struct Ran<A> {
-    answer: A,
-    is_replayed: bool,
-    completed_at: Option<EpochMillis>,
-}
-
-/// Why there is no answer.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum OnceError<E> {
-    /// The operation ran and failed, with this. It may run again.
-    Failed(E),
-    /// The record didn't let it run, or didn't take its answer.
-    Record(Error),
-}
-
-const LEASE: Duration = Duration::from_secs(30);
+const LEASE: Lease = Lease::kept_alive(Duration::from_secs(30));
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 /// An item takes 400 KB; the rest is for what stands beside the answer.
 const MOST_ANSWER: usize = 390 * 1024;
 
 impl Records {
     pub(crate) fn new(table: Table<Row>) -> Self {
-        Self { table, namespace: String::new(), lease: LEASE, kept: KEPT }
+        Self { table, namespace: String::new(), missing_key: MissingKey::Refuse, lease: LEASE, kept: KEPT }
     }
 
     /// Puts this before every key: a caller's or a tenant's name, so that none can read another's answer.
@@ -144,11 +131,18 @@ impl Records {
         self
     }
 
-    /// Sets for how long a claim holds without a sign of life; 30 seconds unless set, and one at least. A crashed run is repeated after that.
-    /// A sign of life is a write, after each third of it.
+    /// Sets what is to happen where the key is empty; it is refused unless set. There is no key that all such operations share.
     #[must_use]
-    pub fn lease(mut self, lease: Duration) -> Self {
-        self.lease = lease;
+    pub fn missing_key(mut self, missing: MissingKey) -> Self {
+        self.missing_key = missing;
+        self
+    }
+
+    /// Sets for how long a claim holds: a second at least. Unless set, it is [kept alive](Lease::kept_alive), and holds for 30 seconds without a
+    /// sign of life. A crashed run is repeated after that.
+    #[must_use]
+    pub fn lease(mut self, lease: impl Into<Lease>) -> Self {
+        self.lease = lease.into();
         self
     }
 
@@ -173,9 +167,11 @@ impl Records {
         self.table.core()
     }
 
-    /// An operation that is to run once for this key: an event's id, a request's idempotency key.
-    pub fn once(&self, key: impl Into<String>) -> Once {
-        Once { records: self.clone(), key: key.into(), payload: None, wait: Duration::ZERO }
+    /// An operation that is to run once for this key: an event's id, a request's idempotency key. It is text of 2048 bytes at most, the
+    /// namespace included; an empty one is a [missing](Records::missing_key) one.
+    pub fn once(&self, key: impl AsRef<[u8]>) -> Once {
+        let key = key::text(key.as_ref());
+        Once { records: self.clone(), key, payload: None, wait: Duration::ZERO, deadline: None }
     }
 }
 
@@ -196,6 +192,16 @@ impl Once {
         self
     }
 
+    /// Ends the lease at this time, in the place of the records' [lease](Records::lease): at the deadline of the Lambda invocation, which doesn't
+    /// outlive it. It isn't extended, and takes no writes. What waits for another run waits no longer than that.
+    ///
+    /// Where that time has passed, nothing is sent and nothing runs: [`Timeout`](ErrorKind::Timeout). No time at all is left is never read as
+    /// no deadline at all.
+    pub fn until(mut self, deadline: SystemTime) -> Self {
+        self.deadline = Some(EpochMillis::from(deadline).0);
+        self
+    }
+
     /// Runs the operation, or gives the answer that it gave before.
     ///
     /// # Errors
@@ -207,25 +213,35 @@ impl Once {
         F: FnOnce(Context) -> Fut,
         Fut: Future<Output = Result<A, E>>,
     {
-        let (records, record, wait) = self.prepare().map_err(OnceError::Record)?;
-        let (owner, until) = match records.claim(&record, wait).await.map_err(OnceError::Record)? {
+        let Prepared { records, operation: record, term, wait } = self.prepare().map_err(OnceError::Record)?;
+        let core = records.table.core();
+        let Some(record) = record else {
+            let answer = operation(Context::new("").0).await.map_err(OnceError::Failed)?;
+            return Ok(Ran::fresh(answer, EpochMillis(claims::now(core))));
+        };
+        let (owner, until) = match records.claim(&record, term, wait).await.map_err(OnceError::Record)? {
             Claimed::Ours { owner, until } => (owner, until),
-            Claimed::Completed(entry) => return replay(&entry).map_err(|error| records.of(error)),
+            Claimed::Completed(entry) => return Ran::replayed(&entry).map_err(|error| records.of(error)),
             Claimed::Busy => return Err(records.of(Error::of(ErrorKind::InProgress))),
         };
-        let is_lost = Arc::new(AtomicBool::new(false));
-        let context = Context { key: record.id.as_str().into(), is_lost: Arc::clone(&is_lost) };
+        if until <= claims::now(core) {
+            return Err(records.of(Error::new(ErrorKind::Timeout, LATE)));
+        }
+        let (context, is_lost) = Context::new(&record.id);
         let running = std::pin::pin!(operation(context));
-        let beating = std::pin::pin!(records.keep_alive(&record, owner, until, &is_lost));
-        let answer = match select(running, beating).await {
+        let held = Held::new((core, &record), (owner, until), records.lease, term);
+        let answer = match select(running, std::pin::pin!(held.until_lost())).await {
             Either::Left((answer, _)) => answer,
-            Either::Right(((), running)) => running.await,
+            Either::Right(((), running)) => {
+                is_lost.send_replace(true);
+                running.await
+            }
         };
         match answer {
             Ok(answer) => records.complete(&record, owner, answer).await.map_err(OnceError::Record),
             Err(error) => {
                 // Where that fails, the lease ends by itself.
-                let _unreleased = claims::change(records.table.core(), &record, owner, &Change::Release).await;
+                let _unreleased = claims::change(core, &record, owner, &Change::Release).await;
                 Err(OnceError::Failed(error))
             }
         }
@@ -233,76 +249,55 @@ impl Once {
 
     /// What it has in common with the same operation, delivered again; `None` where that can't be told.
     pub(crate) fn identity(&self) -> Option<Identity> {
-        let payload = match &self.payload {
-            Some(Ok(fingerprint)) => Some(fingerprint.clone()),
-            Some(Err(_)) => return None,
-            None => None,
-        };
-        let table = self.records.table.core().name().to_owned();
-        let identity = Identity { table, namespace: self.records.namespace.clone(), key: self.key.clone(), payload };
-        (!self.key.is_empty()).then_some(identity)
+        let Self { records, key: Ok(Some(key)), payload, .. } = self else { return None };
+        let payload = payload.as_ref().map(Result::as_ref).transpose().ok()?;
+        let table = records.table.core().name();
+        Some(Identity::new(table, &records.namespace, key, payload.map(String::as_str)))
     }
 
-    fn prepare(self) -> Result<(Records, Operation, Duration), Error> {
-        let Self { records, key, payload, wait } = self;
-        let of = |error: Error| error.with_operation("once", records.table.core().name());
-        if key.is_empty() {
-            return Err(of(Error::invalid(EMPTY)));
-        }
-        let id = if records.namespace.is_empty() { key } else { format!("{}#{key}", records.namespace) };
-        if id.len() > MOST_KEY {
-            return Err(of(Error::invalid(format!(
-                "the key has {} bytes with its namespace; DynamoDB takes {MOST_KEY}: give a digest of it",
-                id.len()
-            ))));
-        }
-        if records.lease < SHORTEST || records.kept < records.lease {
+    fn prepare(self) -> Result<Prepared, Error> {
+        let Self { records, key, payload, wait, deadline } = self;
+        let core = records.table.core();
+        let of = |error: Error| error.with_operation("once", core.name());
+        if records.lease.length() < SHORTEST || records.kept < records.lease.length() {
             return Err(of(Error::invalid("a lease lasts a second at least, and a record as long as its lease")));
         }
+        let id = key.and_then(|key| key::id(key, &records.namespace, records.missing_key)).map_err(of)?;
         let validation = payload.transpose().map_err(of)?;
-        let operation = Operation { id, validation, kept: records.kept };
-        Ok((records, operation, wait))
+        let term = match deadline {
+            Some(deadline) if deadline <= claims::now(core) => return Err(of(Error::new(ErrorKind::Timeout, PASSED))),
+            Some(deadline) => Term::Until(deadline),
+            None => Term::For(millis(records.lease.length())),
+        };
+        let operation = id.map(|id| Operation { id, validation, kept: records.kept });
+        Ok(Prepared { records, operation, term, wait: millis(wait) })
     }
 }
 
 /// A third of it is the time between two signs of life, of which each is a write.
 const SHORTEST: Duration = Duration::from_secs(1);
-const MOST_KEY: usize = 2048;
-const EMPTY: &str = "the key is empty; give the id of the event or request, or run the operation without protection";
+const PASSED: &str = "the deadline has passed, and the operation hasn't run";
+const LATE: &str = "the record was claimed so late that the lease has ended, and the operation hasn't run";
 
 impl Records {
     /// Claims, again for as long as may be waited for another.
-    async fn claim(&self, operation: &Operation, wait: Duration) -> Result<Claimed, Error> {
-        const LOOK_AGAIN: Duration = Duration::from_millis(200);
-        let (core, started) = (self.table.core(), claims::now(self.table.core()));
-        let wait = Millis::try_from(wait.as_millis()).unwrap_or(Millis::MAX);
+    async fn claim(&self, operation: &Operation, term: Term, wait: Millis) -> Result<Claimed, Error> {
+        const LOOK_AGAIN: Millis = 200;
+        let core = self.table.core();
+        let started = claims::now(core);
+        let wait = match term {
+            Term::Until(deadline) => wait.min(deadline.saturating_sub(started)),
+            Term::For(_) => wait,
+        };
         loop {
-            let claimed = claims::claim(core, operation, self.lease).await?;
+            let claimed = claims::claim(core, operation, term).await?;
             let Claimed::Busy = claimed else { return Ok(claimed) };
             let left = wait.saturating_sub(claims::now(core).saturating_sub(started));
             if left == 0 {
                 return Ok(claimed);
             }
-            core.store().caller().clock().sleep(LOOK_AGAIN.min(Duration::from_millis(left))).await;
+            core.store().caller().clock().sleep(Duration::from_millis(left.min(LOOK_AGAIN))).await;
         }
-    }
-
-    /// Extends the lease for as long as it is polled, and ends when it is lost.
-    async fn keep_alive(&self, operation: &Operation, owner: WriteId, mut until: Millis, is_lost: &AtomicBool) {
-        let core = self.table.core();
-        let lease = Millis::try_from(self.lease.as_millis()).unwrap_or(Millis::MAX);
-        loop {
-            core.store().caller().clock().sleep(self.lease / 3).await;
-            let next = claims::now(core).saturating_add(lease);
-            match claims::change(core, operation, owner, &Change::Extend { until: next }).await {
-                Ok(Hold::Done) => until = next,
-                Ok(Hold::Lost) => break,
-                // It may come through the next time.
-                Ok(Hold::Unknown) | Err(_) if claims::now(core) < until => {}
-                Ok(Hold::Unknown) | Err(_) => break,
-            }
-        }
-        is_lost.store(true, Ordering::Release);
     }
 
     async fn complete<A: Serialize>(&self, operation: &Operation, owner: WriteId, answer: A) -> Result<Ran<A>, Error> {
@@ -314,7 +309,7 @@ impl Records {
         let at = claims::now(core);
         let complete = Change::Complete { answer: (text.len() <= MOST_ANSWER).then_some(text), at };
         match claims::change(core, operation, owner, &complete).await? {
-            Hold::Done => Ok(Ran { answer, is_replayed: false, completed_at: Some(EpochMillis(at)) }),
+            Hold::Done => Ok(Ran::fresh(answer, EpochMillis(at))),
             Hold::Lost => Err(of(Error::of(ErrorKind::Superseded))),
             Hold::Unknown => Err(of(Error::of(ErrorKind::OutcomeUnknown))),
         }
@@ -322,75 +317,6 @@ impl Records {
 
     fn of<E>(&self, error: Error) -> OnceError<E> {
         OnceError::Record(error.with_operation("once", self.table.core().name()))
-    }
-}
-
-fn replay<A: DeserializeOwned>(entry: &Entry) -> Result<Ran<A>, Error> {
-    let Some(answer) = &entry.answer else {
-        return Err(Error::new(ErrorKind::Decode, "the operation has run, and its answer was too large to be kept"));
-    };
-    let answer = serde_json::from_str(answer).map_err(|error| {
-        Error::new(ErrorKind::Decode, "the operation has run, and its stored answer isn't of this type")
-            .with_source(error)
-    })?;
-    Ok(Ran { answer, is_replayed: true, completed_at: entry.completed_at })
-}
-
-impl Context {
-    /// The key that the operation runs under, namespace included: to be handed on to services that take an idempotency key.
-    #[must_use]
-    pub fn key(&self) -> &str {
-        &self.key
-    }
-
-    /// Whether the lease is lost, so that another may run the operation by now, and this one's answer won't count.
-    #[must_use]
-    pub fn is_lost(&self) -> bool {
-        self.is_lost.load(Ordering::Acquire)
-    }
-}
-
-impl<A> Ran<A> {
-    /// The answer.
-    #[must_use]
-    pub fn answer(&self) -> &A {
-        &self.answer
-    }
-
-    /// The answer itself.
-    #[must_use]
-    pub fn into_answer(self) -> A {
-        self.answer
-    }
-
-    /// Whether the operation had run before, and this is the answer that it gave then.
-    #[must_use]
-    pub fn is_replayed(&self) -> bool {
-        self.is_replayed
-    }
-
-    /// When the answer was given; `None` where another program's record doesn't say.
-    #[must_use]
-    pub fn completed_at(&self) -> Option<EpochMillis> {
-        self.completed_at
-    }
-}
-
-impl<E: fmt::Display> fmt::Display for OnceError<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Failed(error) => write!(f, "the operation failed: {error}"),
-            Self::Record(error) => error.fmt(f),
-        }
-    }
-}
-
-impl<E: std::error::Error + 'static> std::error::Error for OnceError<E> {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Failed(error) => Some(error),
-            Self::Record(error) => error.source(),
-        }
     }
 }
 

@@ -1,0 +1,93 @@
+//! What a run ends in.
+
+use std::fmt;
+
+use serde::de::DeserializeOwned;
+
+use crate::epoch::EpochMillis;
+use crate::error::{Error, ErrorKind};
+use crate::record::Entry;
+
+/// The answer of an operation that has run once.
+#[derive(Clone, Debug)]
+pub struct Ran<A> {
+    answer: A,
+    is_replayed: bool,
+    completed_at: Option<EpochMillis>,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum OnceError<E> {
+    /// The operation ran and failed, with this. It may run again.
+    Failed(E),
+    /// The record didn't let it run, or didn't take its answer.
+    Record(Error),
+}
+
+impl<A> Ran<A> {
+    /// Of an operation that has just run.
+    pub(super) fn fresh(answer: A, at: EpochMillis) -> Self {
+        Self { answer, is_replayed: false, completed_at: Some(at) }
+    }
+
+    /// The answer.
+    #[must_use]
+    pub fn answer(&self) -> &A {
+        &self.answer
+    }
+
+    /// The answer itself.
+    #[must_use]
+    pub fn into_answer(self) -> A {
+        self.answer
+    }
+
+    /// Whether the operation had run before, and this is the answer that it gave then.
+    #[must_use]
+    pub fn is_replayed(&self) -> bool {
+        self.is_replayed
+    }
+
+    /// When the answer was given; `None` where another program's record doesn't say.
+    #[must_use]
+    pub fn completed_at(&self) -> Option<EpochMillis> {
+        self.completed_at
+    }
+}
+
+impl<A: DeserializeOwned> Ran<A> {
+    /// Of an operation that has run before.
+    pub(super) fn replayed(entry: &Entry) -> Result<Self, Error> {
+        let Some(answer) = &entry.answer else {
+            return Err(Error::new(
+                ErrorKind::Decode,
+                "the operation has run, and its answer was too large to be kept",
+            ));
+        };
+        let answer = serde_json::from_str(answer).map_err(|error| {
+            Error::new(ErrorKind::Decode, "the operation has run, and its stored answer isn't of this type")
+                .with_source(error)
+        })?;
+        Ok(Self { answer, is_replayed: true, completed_at: entry.completed_at })
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for OnceError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(error) => write!(f, "the operation failed: {error}"),
+            Self::Record(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<E: std::error::Error + 'static> std::error::Error for OnceError<E> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Failed(error) => Some(error),
+            Self::Record(error) => error.source(),
+        }
+    }
+}
