@@ -1,5 +1,6 @@
 //! Claiming the record of an operation, and changing it as its owner: what `protocol::claim` says, sent and judged.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
@@ -9,10 +10,10 @@ use crate::drive::{Answer, Unanswered, until_answered};
 use crate::epoch::EpochMillis;
 use crate::error::{Error, ErrorKind};
 use crate::op::stamped::number;
-use crate::protocol::claim::{Claim, Hold, Millis, Status, claim_failed, hold_failed};
+use crate::protocol::claim::{Claim, Hold, Millis, Record, Status, claim_failed, hold_failed};
 use crate::protocol::log::WriteId;
 use crate::record::{
-    COMPLETED, COMPLETED_AT, DATA, EXPIRATION, Entry, ID, IN_PROGRESS, LEASE, OWNER, STATUS, VALIDATION, expiration,
+    COMPLETED, COMPLETED_AT, EXPIRATION, Ending, Entry, ID, IN_PROGRESS, LEASE, OWNER, STATUS, VALIDATION, expiration,
 };
 use crate::table::Core;
 
@@ -40,7 +41,7 @@ pub(crate) enum Claimed {
     /// The operation is the claimant's to run, who owns the record by this id until then.
     Ours { owner: WriteId, until: Millis },
     /// It has run.
-    Completed(Box<Entry>),
+    Completed(Arc<Entry>),
     /// Another runs it.
     Busy,
 }
@@ -48,10 +49,10 @@ pub(crate) enum Claimed {
 /// What the owner makes of its record.
 #[derive(Debug, Clone)]
 pub(crate) enum Change {
-    /// Completed, with this answer; without one where it isn't kept.
-    Complete { answer: Option<String>, at: Millis },
-    /// Leased until then.
-    Extend { until: Millis },
+    /// Completed, with what the operation came to.
+    Complete { ending: Ending, at: Millis },
+    /// Leased until then, as of now.
+    Extend { until: Millis, now: Millis },
     /// Free for whoever comes next.
     Release,
 }
@@ -86,15 +87,13 @@ pub(crate) async fn claim(core: &Core, operation: &Operation, term: Term) -> Res
         if let Some(entry) = &entry
             && entry.record.owner != Some(owner)
             && entry.record.expires > now
-            && entry.validation.is_some()
-            && operation.validation.is_some()
-            && entry.validation != operation.validation
+            && entry.is_of_another_than(operation.validation.as_ref())
         {
             return Err(retry.report(of(Error::of(ErrorKind::KeyReused))));
         }
         match (claim_failed(record, owner, now), entry) {
             (Claim::Ours, _) => return Ok(Claimed::Ours { owner, until }),
-            (Claim::Completed, Some(entry)) => return Ok(Claimed::Completed(Box::new(entry))),
+            (Claim::Completed, Some(entry)) => return Ok(Claimed::Completed(Arc::new(entry))),
             (Claim::Busy { .. }, _) => return Ok(Claimed::Busy),
             (Claim::Again { above: held }, _) => above = held.unwrap_or(above),
             (Claim::Unreadable | Claim::Completed, _) => {
@@ -111,10 +110,9 @@ pub(crate) async fn claim(core: &Core, operation: &Operation, term: Term) -> Res
 pub(crate) async fn change(core: &Core, operation: &Operation, owner: WriteId, change: &Change) -> Result<Hold, Error> {
     let store = core.store();
     let mut retry = store.caller().begin();
-    let kept = Millis::try_from(operation.kept.as_millis()).unwrap_or(Millis::MAX);
     let (wanted, kept_until) = match change {
-        Change::Complete { at, .. } => (Status::Completed, at.saturating_add(kept)),
-        Change::Extend { until } => (Status::Running { until: Some(*until) }, Millis::MAX),
+        Change::Complete { at, .. } => (Status::Completed, expiration(*at, operation.kept, 0).saturating_mul(1000)),
+        Change::Extend { until, .. } => (Status::Running { until: Some(*until) }, Millis::MAX),
         Change::Release => (Status::RELEASED, Millis::MAX),
     };
     let mut outgoing = outgoing(core, change_request(core, operation, owner, change));
@@ -126,6 +124,17 @@ pub(crate) async fn change(core: &Core, operation: &Operation, owner: WriteId, c
         }
         Err(Unanswered { may_be_applied: true, .. }) => Ok(Hold::Unknown),
         Err(Unanswered { error, .. }) => Err(retry.report(error.with_operation(OPERATION, core.name()))),
+    }
+}
+
+/// The record as its completion leaves it.
+pub(crate) fn completed(operation: &Operation, owner: WriteId, ending: Ending, at: Millis) -> Entry {
+    let expires = expiration(at, operation.kept, 0).saturating_mul(1000);
+    Entry {
+        record: Record { owner: Some(owner), status: Status::Completed, expires },
+        validation: operation.validation.clone(),
+        ending,
+        completed_at: Some(EpochMillis(at)),
     }
 }
 
@@ -148,7 +157,7 @@ fn claim_request(core: &Core, operation: &Operation, owner: WriteId, now: Millis
         .table_name(core.name())
         .item(ID, text(&operation.id))
         .item(STATUS, text(IN_PROGRESS))
-        .item(EXPIRATION, expiration(now, operation.kept))
+        .item(EXPIRATION, number(expiration(now, operation.kept, until)))
         .item(LEASE, number(until))
         .item(OWNER, owner.attribute())
         .expression_attribute_names("#id", ID)
@@ -201,23 +210,26 @@ fn change_request(core: &Core, operation: &Operation, owner: WriteId, change: &C
     };
     match change {
         Change::Release => request.update_expression("SET #lease = :released").into(),
-        Change::Extend { until } => request
-            .update_expression("SET #lease = :until")
+        // TTL deletes what has expired, also while it runs.
+        Change::Extend { until, now } => request
+            .update_expression("SET #lease = :until, #expiration = :expiration")
+            .expression_attribute_names("#expiration", EXPIRATION)
             .expression_attribute_values(":until", number(*until))
+            .expression_attribute_values(":expiration", number(expiration(*now, operation.kept, *until)))
             .into(),
-        Change::Complete { answer, at } => {
+        Change::Complete { ending, at } => {
             let request = request
                 .expression_attribute_names("#expiration", EXPIRATION)
                 .expression_attribute_names("#at", COMPLETED_AT)
                 .expression_attribute_values(":completed", text(COMPLETED))
-                .expression_attribute_values(":expiration", expiration(*at, operation.kept))
+                .expression_attribute_values(":expiration", number(expiration(*at, operation.kept, 0)))
                 .expression_attribute_values(":at", number(*at));
             let set = "SET #status = :completed, #expiration = :expiration, #at = :at";
-            match answer {
-                Some(answer) => request
-                    .update_expression(format!("{set}, #data = :data REMOVE #lease"))
-                    .expression_attribute_names("#data", DATA)
-                    .expression_attribute_values(":data", text(answer))
+            match ending.attribute() {
+                Some((name, value)) => request
+                    .update_expression(format!("{set}, #ending = :ending REMOVE #lease"))
+                    .expression_attribute_names("#ending", name)
+                    .expression_attribute_values(":ending", value)
                     .into(),
                 None => request.update_expression(format!("{set} REMOVE #lease")).into(),
             }

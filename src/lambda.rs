@@ -126,7 +126,7 @@ where
         Box::pin(async move {
             match once.run(|context| inner.call(Delivery { event, context })).await {
                 Ok(ran) => Ok(ran.into_answer()),
-                Err(OnceError::Failed(error)) => Err(error),
+                Err(OnceError::Failed(error) | OnceError::FailedBefore(error)) => Err(error),
                 Err(OnceError::Record(error)) => Err(error.into()),
             }
         })

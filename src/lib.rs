@@ -124,7 +124,7 @@ pub use key::{IntoKey, Key, KeyAttribute, KeyType};
 pub use lambda::{Delivery, OnceLayer, OnceService};
 pub use maintained::{Expiry, HoldsTime};
 pub use meter::{Consumed, Meter};
-pub use once::{Context, Lease, MissingKey, Once, OnceError, Ran, Records};
+pub use once::{Context, LargeAnswers, Lease, MissingKey, Once, OnceError, Ran, Records};
 pub use op::check::Check;
 pub use op::delete::Delete;
 pub use op::get::{Consistency, Get};

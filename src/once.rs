@@ -1,9 +1,13 @@
 //! Operations that run once for their key.
 
 mod answer;
+mod cache;
 mod context;
+mod failures;
 mod key;
+mod large;
 mod lease;
+mod records;
 
 use std::fmt;
 use std::future::Future;
@@ -17,57 +21,58 @@ use crate::claims::{self, Change, Claimed, Operation, Term};
 use crate::epoch::EpochMillis;
 use crate::error::{Error, ErrorKind};
 use crate::fingerprint;
-use crate::protocol::claim::{Hold, Millis};
-use crate::protocol::log::WriteId;
-use crate::record::Row;
-use crate::table::Table;
+use crate::protocol::claim::Millis;
+use crate::record::Ending;
 
+use self::answer::replay;
 pub use self::answer::{OnceError, Ran};
 pub use self::context::Context;
+use self::failures::{Failures, FinalStored, NoneStored};
 pub(crate) use self::key::Identity;
 pub use self::key::MissingKey;
+pub use self::large::LargeAnswers;
 pub use self::lease::Lease;
 use self::lease::{Held, millis};
-
-/// A table of records, each of which says that an operation ran, and what it answered; made by
-/// [`Store::records`](crate::Store::records).
-#[derive(Clone, Debug)]
-pub struct Records {
-    table: Table<Row>,
-    namespace: String,
-    missing_key: MissingKey,
-    lease: Lease,
-    kept: Duration,
-}
+pub use self::records::Records;
 
 /// Runs an operation once for its key; see [`Records::once`].
 ///
 /// # What it costs, and what happens when
 ///
 /// A first run takes two writes: one claims the record, one completes it with the answer. A repetition takes one, and gives the answer
-/// from the record. A lost reply to either is asked for again, and found out from the record.
+/// from the record; none where the record is [at hand](Records::cache). A lost reply to either is asked for again, and found out from the record.
 ///
 /// | | |
 /// |---|---|
 /// | the operation answers | the answer is stored, and replayed until the record expires |
 /// | it fails | the record is released: the next delivery runs it again |
+/// | it fails for good, by [`run_storing_failures`](Once::run_storing_failures) | the failure is stored, and replayed as [`FailedBefore`](OnceError::FailedBefore) |
 /// | the process crashes, the operation panics, or the future is dropped | the record stays claimed until its lease ends |
 /// | another runs it at that moment | [`InProgress`](ErrorKind::InProgress), or [`wait`](Once::wait)s |
-/// | the lease ran out, and another took over | [`Superseded`](ErrorKind::Superseded): the other's answer counts |
+/// | it goes on after its lease has ended | [`Context::lost`] tells it; its answer counts where no other has taken over |
+/// | the lease ran out, and another took over; or the record was deleted meanwhile | [`Superseded`](ErrorKind::Superseded): the other's answer counts |
+/// | the record would expire while it runs | it doesn't before its lease ends; afterwards it is free for another, as after the lease |
+/// | the [deadline](Once::until) has passed, also while the record was claimed | [`Timeout`](ErrorKind::Timeout): the operation hasn't run |
 /// | the same key with another payload | [`KeyReused`](ErrorKind::KeyReused) |
+/// | the key is empty | [`Invalid`](ErrorKind::Invalid), or it runs [unprotected](MissingKey::RunUnprotected) |
+/// | the key is no UTF-8, or too long; the payload is no JSON; the lease is shorter than a second | [`Invalid`](ErrorKind::Invalid): nothing was sent |
 /// | the record can't be claimed for certain | [`OutcomeUnknown`](ErrorKind::OutcomeUnknown): the operation hasn't run, and another delivery may have to wait for the lease to end |
 /// | it ran, and its answer can't be stored | what was in the way (throttled, unreachable, no JSON); it runs again after its lease. `OutcomeUnknown` where the answer may be stored |
+/// | its answer is too large to be stored | it is [compressed](LargeAnswers); where it isn't kept even so, repetitions are told [`Decode`](ErrorKind::Decode), and don't run |
+/// | its stored answer isn't of this type any more, or damaged | [`Decode`](ErrorKind::Decode): it has run, and doesn't again |
+/// | the record is of a later format, or of a program that means something else by it | [`Malformed`](ErrorKind::Malformed): nothing runs |
 ///
-/// The lease is kept alive while the operation runs, as long as the process lives. What the operation does to others (an e-mail, a charge)
-/// can still happen twice where the process crashes before the answer is stored, unless they take [`Context::key`] for a key of
+/// The lease is kept alive while the operation runs, as long as the process lives; [`Lease`] has others. What the operation does to others (an
+/// e-mail, a charge) can still happen twice where the process crashes before the answer is stored, unless they take [`Context::key`] for a key of
 /// their own.
 ///
-/// Capacity: a write unit for each KB of the record at each of its writes, also where a condition fails.
+/// Capacity: a write unit for each KB of the record at each of its writes, also where a condition fails (AWS, "Read and write operations").
 ///
 /// # Clocks
 ///
-/// A lease is judged by the clock of whoever would take it over. Where clocks disagree by more than a lease, two may run the operation at
-/// once; one of them completes it, and the other is told [`Superseded`](ErrorKind::Superseded).
+/// A lease, and a record's expiration, are judged by the clock of whoever would take it over. Where clocks disagree by more than a lease, two may
+/// run the operation at once; one of them completes it, and the other is told [`Superseded`](ErrorKind::Superseded). Whose clock is behind waits
+/// longer, by as much, before it takes over what has crashed.
 ///
 /// # Examples
 ///
@@ -114,67 +119,6 @@ struct Prepared {
     wait: Millis,
 }
 
-const LEASE: Lease = Lease::kept_alive(Duration::from_secs(30));
-const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
-/// An item takes 400 KB; the rest is for what stands beside the answer.
-const MOST_ANSWER: usize = 390 * 1024;
-
-impl Records {
-    pub(crate) fn new(table: Table<Row>) -> Self {
-        Self { table, namespace: String::new(), missing_key: MissingKey::Refuse, lease: LEASE, kept: KEPT }
-    }
-
-    /// Puts this before every key: a caller's or a tenant's name, so that none can read another's answer.
-    #[must_use]
-    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
-        self.namespace = namespace.into();
-        self
-    }
-
-    /// Sets what is to happen where the key is empty; it is refused unless set. There is no key that all such operations share.
-    #[must_use]
-    pub fn missing_key(mut self, missing: MissingKey) -> Self {
-        self.missing_key = missing;
-        self
-    }
-
-    /// Sets for how long a claim holds: a second at least. Unless set, it is [kept alive](Lease::kept_alive), and holds for 30 seconds without a
-    /// sign of life. A crashed run is repeated after that.
-    #[must_use]
-    pub fn lease(mut self, lease: impl Into<Lease>) -> Self {
-        self.lease = lease.into();
-        self
-    }
-
-    /// Sets for how long answers are kept; 24 hours unless set. After that the operation runs again.
-    #[must_use]
-    pub fn kept_for(mut self, kept: Duration) -> Self {
-        self.kept = kept;
-        self
-    }
-
-    /// Makes the table where there is none, with its TTL; for tests and local work.
-    ///
-    /// # Errors
-    ///
-    /// As [`Table::create_if_missing`].
-    pub async fn create_if_missing(&self) -> Result<(), Error> {
-        self.table.create_if_missing().await
-    }
-
-    #[cfg(test)]
-    pub(crate) fn core(&self) -> &crate::table::Core {
-        self.table.core()
-    }
-
-    /// An operation that is to run once for this key: an event's id, a request's idempotency key. It is text of 2048 bytes at most, the
-    /// namespace included; an empty one is a [missing](Records::missing_key) one.
-    pub fn once(&self, key: impl AsRef<[u8]>) -> Once {
-        let key = key::text(key.as_ref());
-        Once { records: self.clone(), key, payload: None, wait: Duration::ZERO, deadline: None }
-    }
-}
-
 impl Once {
     /// Sets what the operation is asked to do. The same key with another payload is refused.
     pub fn payload(mut self, payload: &impl Serialize) -> Self {
@@ -195,8 +139,8 @@ impl Once {
     /// Ends the lease at this time, in the place of the records' [lease](Records::lease): at the deadline of the Lambda invocation, which doesn't
     /// outlive it. It isn't extended, and takes no writes. What waits for another run waits no longer than that.
     ///
-    /// Where that time has passed, nothing is sent and nothing runs: [`Timeout`](ErrorKind::Timeout). No time at all is left is never read as
-    /// no deadline at all.
+    /// Where that time has passed, nothing is sent and nothing runs: [`Timeout`](ErrorKind::Timeout). No time left isn't
+    /// no deadline.
     pub fn until(mut self, deadline: SystemTime) -> Self {
         self.deadline = Some(EpochMillis::from(deadline).0);
         self
@@ -213,6 +157,67 @@ impl Once {
         F: FnOnce(Context) -> Fut,
         Fut: Future<Output = Result<A, E>>,
     {
+        self.run_with(NoneStored, operation).await
+    }
+
+    /// The same, for failures of which some are final: those are stored as answers are, and given again to whoever repeats the operation, which
+    /// doesn't run again. The others release the record, as ever.
+    ///
+    /// A final failure is told as [`OnceError::Failed`] when it happens, also where it can't be stored, after which the operation runs again
+    /// when its lease has ended; and as [`OnceError::FailedBefore`] from then on. Whoever repeats the operation by [`run`](Once::run), which knows
+    /// of no stored failures, is told [`Decode`](ErrorKind::Decode).
+    ///
+    /// ```
+    /// use dynamo_once::{OnceError, Store, testing::Embedded};
+    ///
+    /// #[derive(Debug, serde::Serialize, serde::Deserialize)]
+    /// enum Refused {
+    ///     NoSuchAccount,
+    ///     BankClosed,
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = Embedded::start().await;
+    /// # let store = Store::new(engine.config().build());
+    /// let records = store.records("records");
+    /// # records.create_if_missing().await?;
+    /// let is_final = |refused: &Refused| matches!(refused, Refused::NoSuchAccount);
+    /// let pay = async |_| Err::<(), _>(Refused::NoSuchAccount);
+    /// let paid = records.once("event-1").run_storing_failures(is_final, pay).await;
+    /// assert!(matches!(paid, Err(OnceError::Failed(Refused::NoSuchAccount))));
+    ///
+    /// // The event is delivered again. It needn't be tried again.
+    /// let again = records.once("event-1").run_storing_failures(is_final, pay).await;
+    /// assert!(matches!(again, Err(OnceError::FailedBefore(Refused::NoSuchAccount))));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Once::run), and [`OnceError::FailedBefore`]. A final failure that doesn't serialise as JSON is [`Invalid`](ErrorKind::Invalid).
+    pub async fn run_storing_failures<A, E, F, Fut>(
+        self,
+        is_final: impl FnOnce(&E) -> bool,
+        operation: F,
+    ) -> Result<Ran<A>, OnceError<E>>
+    where
+        A: Serialize + DeserializeOwned,
+        E: Serialize + DeserializeOwned,
+        F: FnOnce(Context) -> Fut,
+        Fut: Future<Output = Result<A, E>>,
+    {
+        self.run_with(FinalStored(is_final), operation).await
+    }
+
+    async fn run_with<A, E, P, F, Fut>(self, failures: P, operation: F) -> Result<Ran<A>, OnceError<E>>
+    where
+        A: Serialize + DeserializeOwned,
+        P: Failures<E>,
+        F: FnOnce(Context) -> Fut,
+        Fut: Future<Output = Result<A, E>>,
+    {
         let Prepared { records, operation: record, term, wait } = self.prepare().map_err(OnceError::Record)?;
         let core = records.table.core();
         let Some(record) = record else {
@@ -221,7 +226,10 @@ impl Once {
         };
         let (owner, until) = match records.claim(&record, term, wait).await.map_err(OnceError::Record)? {
             Claimed::Ours { owner, until } => (owner, until),
-            Claimed::Completed(entry) => return Ran::replayed(&entry).map_err(|error| records.of(error)),
+            Claimed::Completed(entry) => {
+                let ended = replay::<A, E, P>(&entry).map_err(|error| records.of(error))?;
+                return ended.map_err(OnceError::FailedBefore);
+            }
             Claimed::Busy => return Err(records.of(Error::of(ErrorKind::InProgress))),
         };
         if until <= claims::now(core) {
@@ -238,11 +246,24 @@ impl Once {
             }
         };
         match answer {
-            Ok(answer) => records.complete(&record, owner, answer).await.map_err(OnceError::Record),
-            Err(error) => {
-                // Where that fails, the lease ends by itself.
-                let _unreleased = claims::change(core, &record, owner, &Change::Release).await;
-                Err(OnceError::Failed(error))
+            Ok(answer) => {
+                let kept = records.keep(serde_json::to_string(&answer), "the answer");
+                let ending = Ending::Answer(kept.map_err(OnceError::Record)?);
+                let at = records.complete(&record, owner, ending).await.map_err(OnceError::Record)?;
+                Ok(Ran::fresh(answer, at))
+            }
+            Err(failure) => {
+                // Where either change fails, the lease ends by itself.
+                match failures.store(&failure) {
+                    Some(text) => {
+                        let kept = records.keep(text, "the final failure").map_err(OnceError::Record)?;
+                        let _unstored = records.complete(&record, owner, Ending::Failure(kept)).await;
+                    }
+                    None => {
+                        let _unreleased = claims::change(core, &record, owner, &Change::Release).await;
+                    }
+                }
+                Err(OnceError::Failed(failure))
             }
         }
     }
@@ -278,47 +299,6 @@ impl Once {
 const SHORTEST: Duration = Duration::from_secs(1);
 const PASSED: &str = "the deadline has passed, and the operation hasn't run";
 const LATE: &str = "the record was claimed so late that the lease has ended, and the operation hasn't run";
-
-impl Records {
-    /// Claims, again for as long as may be waited for another.
-    async fn claim(&self, operation: &Operation, term: Term, wait: Millis) -> Result<Claimed, Error> {
-        const LOOK_AGAIN: Millis = 200;
-        let core = self.table.core();
-        let started = claims::now(core);
-        let wait = match term {
-            Term::Until(deadline) => wait.min(deadline.saturating_sub(started)),
-            Term::For(_) => wait,
-        };
-        loop {
-            let claimed = claims::claim(core, operation, term).await?;
-            let Claimed::Busy = claimed else { return Ok(claimed) };
-            let left = wait.saturating_sub(claims::now(core).saturating_sub(started));
-            if left == 0 {
-                return Ok(claimed);
-            }
-            core.store().caller().clock().sleep(Duration::from_millis(left.min(LOOK_AGAIN))).await;
-        }
-    }
-
-    async fn complete<A: Serialize>(&self, operation: &Operation, owner: WriteId, answer: A) -> Result<Ran<A>, Error> {
-        let core = self.table.core();
-        let of = |error: Error| error.with_operation("once", core.name());
-        let text = serde_json::to_string(&answer).map_err(|error| {
-            of(Error::invalid("the answer doesn't serialise as JSON, and can't be replayed").with_source(error))
-        })?;
-        let at = claims::now(core);
-        let complete = Change::Complete { answer: (text.len() <= MOST_ANSWER).then_some(text), at };
-        match claims::change(core, operation, owner, &complete).await? {
-            Hold::Done => Ok(Ran::fresh(answer, EpochMillis(at))),
-            Hold::Lost => Err(of(Error::of(ErrorKind::Superseded))),
-            Hold::Unknown => Err(of(Error::of(ErrorKind::OutcomeUnknown))),
-        }
-    }
-
-    fn of<E>(&self, error: Error) -> OnceError<E> {
-        OnceError::Record(error.with_operation("once", self.table.core().name()))
-    }
-}
 
 impl fmt::Debug for Once {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

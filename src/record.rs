@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
 use crate::epoch::EpochMillis;
 use crate::item::{Item, RawItem, Schema};
 use crate::maintained::Expiry;
-use crate::op::stamped::number;
 use crate::protocol::claim::{Millis, Record, Status};
 use crate::protocol::log::WriteId;
 
@@ -22,8 +22,10 @@ pub(crate) const LEASE: &str = "in_progress_expiration";
 pub(crate) const DATA: &str = "data";
 /// The payload's fingerprint.
 pub(crate) const VALIDATION: &str = "validation";
-/// Who owns it: ours alone, as is the next one.
+/// Who owns it: ours alone, as are the next ones.
 pub(crate) const OWNER: &str = "owner";
+/// A failure that is final, as JSON, in the place of the answer.
+pub(crate) const FAILURE: &str = "failure";
 /// In milliseconds.
 pub(crate) const COMPLETED_AT: &str = "completed_at";
 
@@ -42,13 +44,31 @@ impl Item for Row {
     const SCHEMA: Schema = Schema::new(ID).expires_after(Expiry::new(EXPIRATION, Duration::from_secs(1)));
 }
 
+/// What an operation came to.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Ending {
+    Answer(Kept),
+    /// One that is final.
+    Failure(Kept),
+}
+
+/// What is stored of an answer or a failure.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Kept {
+    Text(String),
+    Compressed(Vec<u8>),
+    /// Nothing: it was too large.
+    Not,
+    /// What another program means something else by.
+    Unreadable,
+}
+
 /// A record that was read.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
     pub(crate) record: Record,
     pub(crate) validation: Option<String>,
-    /// `None` where it wasn't kept.
-    pub(crate) answer: Option<String>,
+    pub(crate) ending: Ending,
     pub(crate) completed_at: Option<EpochMillis>,
 }
 
@@ -83,7 +103,46 @@ impl Entry {
         };
         let record = Record { owner, status: if is_owned_otherwise { Status::Unreadable } else { status }, expires };
         let completed_at = whole(item, COMPLETED_AT).and_then(Result::ok).map(EpochMillis);
-        Self { record, validation: text(VALIDATION), answer: text(DATA), completed_at }
+        Self { record, validation: text(VALIDATION), ending: Ending::read(item), completed_at }
+    }
+
+    /// Whether it is known to be of another payload than this.
+    pub(crate) fn is_of_another_than(&self, validation: Option<&String>) -> bool {
+        self.validation.as_ref().zip(validation).is_some_and(|(stored, asked)| stored != asked)
+    }
+}
+
+impl Ending {
+    fn read(item: &RawItem) -> Self {
+        match item.get(FAILURE) {
+            None => Self::Answer(Kept::read(item.get(DATA))),
+            failure => Self::Failure(Kept::read(failure)),
+        }
+    }
+
+    /// The attribute that says so; none where an answer isn't kept.
+    pub(crate) fn attribute(&self) -> Option<(&'static str, AttributeValue)> {
+        let (name, kept) = match self {
+            Self::Answer(kept) => (DATA, kept),
+            Self::Failure(kept) => (FAILURE, kept),
+        };
+        match kept {
+            Kept::Text(text) => Some((name, AttributeValue::S(text.clone()))),
+            Kept::Compressed(bytes) => Some((name, AttributeValue::B(Blob::new(bytes.clone())))),
+            // That it failed has to be told all the same.
+            Kept::Not | Kept::Unreadable => (name == FAILURE).then_some((name, AttributeValue::Null(true))),
+        }
+    }
+}
+
+impl Kept {
+    fn read(value: Option<&AttributeValue>) -> Self {
+        match value {
+            Some(AttributeValue::S(text)) => Self::Text(text.clone()),
+            Some(AttributeValue::B(bytes)) => Self::Compressed(bytes.as_ref().to_vec()),
+            None | Some(AttributeValue::Null(_)) => Self::Not,
+            Some(_) => Self::Unreadable,
+        }
     }
 }
 
@@ -95,7 +154,7 @@ fn whole(item: &RawItem, name: &str) -> Option<Result<u64, ()>> {
     })
 }
 
-/// The seconds at which a record goes that is kept for so long.
-pub(crate) fn expiration(now: Millis, kept: Duration) -> AttributeValue {
-    number((now / 1000).saturating_add(kept.as_secs().max(1)))
+/// The seconds at which a record goes that is kept for so long, and not before its lease has ended.
+pub(crate) fn expiration(now: Millis, kept: Duration, until: Millis) -> u64 {
+    (now / 1000).saturating_add(kept.as_secs().max(1)).max(until.div_ceil(1000))
 }

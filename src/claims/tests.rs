@@ -3,7 +3,8 @@
 use super::*;
 use crate::call::Reply;
 use crate::item::RawItem;
-use crate::protocol::claim::{Demand, Record};
+use crate::protocol::claim::Demand;
+use crate::record::Kept;
 use crate::store::Store;
 use crate::testing::Embedded;
 
@@ -54,13 +55,16 @@ async fn conditions_on_an_engine_say_what_the_protocol_says() {
     let core = records_table.core();
     let operation = Operation { id: "key".into(), validation: None, kept: Duration::from_secs(60) };
     let sdk = engine.client();
-    let complete = Change::Complete { answer: Some("1".into()), at: NOW };
+    let complete = Change::Complete { ending: Ending::Answer(Kept::Text("1".into())), at: NOW };
     let mut met = 0;
     for record in records() {
         let requests = [
             (Demand::Claim { now: NOW }, claim_request(core, &operation, ME, NOW, NOW + 10)),
             (Demand::Hold, change_request(core, &operation, ME, &complete)),
-            (Demand::Extend { until: NOW }, change_request(core, &operation, ME, &Change::Extend { until: NOW })),
+            (
+                Demand::Extend { until: NOW },
+                change_request(core, &operation, ME, &Change::Extend { until: NOW, now: NOW }),
+            ),
             (Demand::Hold, change_request(core, &operation, ME, &Change::Release)),
         ];
         for (demand, request) in requests {

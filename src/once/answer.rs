@@ -6,7 +6,10 @@ use serde::de::DeserializeOwned;
 
 use crate::epoch::EpochMillis;
 use crate::error::{Error, ErrorKind};
-use crate::record::Entry;
+use crate::record::{Ending, Entry};
+
+use super::failures::Failures;
+use super::large;
 
 /// The answer of an operation that has run once.
 #[derive(Clone, Debug)]
@@ -20,8 +23,10 @@ pub struct Ran<A> {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum OnceError<E> {
-    /// The operation ran and failed, with this. It may run again.
+    /// The operation ran and failed, with this. It may run again, unless the failure is [final](crate::Once::run_storing_failures).
     Failed(E),
+    /// The operation had run before, and failed for good, with this. It doesn't run again until the record expires.
+    FailedBefore(E),
     /// The record didn't let it run, or didn't take its answer.
     Record(Error),
 }
@@ -57,20 +62,17 @@ impl<A> Ran<A> {
     }
 }
 
-impl<A: DeserializeOwned> Ran<A> {
-    /// Of an operation that has run before.
-    pub(super) fn replayed(entry: &Entry) -> Result<Self, Error> {
-        let Some(answer) = &entry.answer else {
-            return Err(Error::new(
-                ErrorKind::Decode,
-                "the operation has run, and its answer was too large to be kept",
-            ));
-        };
-        let answer = serde_json::from_str(answer).map_err(|error| {
-            Error::new(ErrorKind::Decode, "the operation has run, and its stored answer isn't of this type")
-                .with_source(error)
-        })?;
-        Ok(Self { answer, is_replayed: true, completed_at: entry.completed_at })
+/// What an operation came to that has run before: its answer, or the failure that was final.
+pub(super) fn replay<A: DeserializeOwned, E, P: Failures<E>>(entry: &Entry) -> Result<Result<Ran<A>, E>, Error> {
+    match &entry.ending {
+        Ending::Failure(kept) => Ok(Err(P::replay(&large::text(kept)?)?)),
+        Ending::Answer(kept) => {
+            let answer = serde_json::from_str(&large::text(kept)?).map_err(|error| {
+                Error::new(ErrorKind::Decode, "the operation has run, and its stored answer isn't of this type")
+                    .with_source(error)
+            })?;
+            Ok(Ok(Ran { answer, is_replayed: true, completed_at: entry.completed_at }))
+        }
     }
 }
 
@@ -78,6 +80,7 @@ impl<E: fmt::Display> fmt::Display for OnceError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Failed(error) => write!(f, "the operation failed: {error}"),
+            Self::FailedBefore(error) => write!(f, "the operation has failed before: {error}"),
             Self::Record(error) => error.fmt(f),
         }
     }
@@ -86,7 +89,7 @@ impl<E: fmt::Display> fmt::Display for OnceError<E> {
 impl<E: std::error::Error + 'static> std::error::Error for OnceError<E> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Failed(error) => Some(error),
+            Self::Failed(error) | Self::FailedBefore(error) => Some(error),
             Self::Record(error) => error.source(),
         }
     }

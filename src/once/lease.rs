@@ -96,8 +96,9 @@ impl<'r> Held<'r> {
                 return clock.sleep(Duration::from_millis(left)).await;
             }
             clock.sleep(Duration::from_millis(pause)).await;
-            let until = claims::now(self.core).saturating_add(self.length).min(self.last);
-            let extend = Change::Extend { until };
+            let now = claims::now(self.core);
+            let until = now.saturating_add(self.length).min(self.last);
+            let extend = Change::Extend { until, now };
             let extending = std::pin::pin!(claims::change(self.core, self.operation, self.owner, &extend));
             let running_out = std::pin::pin!(clock.sleep(Duration::from_millis(self.left())));
             match select(extending, running_out).await {

@@ -283,3 +283,51 @@ async fn who_ended_in_good_order_has_lost_nothing() {
     let (lost, mut nobody) = (std::pin::pin!(context.lost()), std::task::Context::from_waker(Waker::noop()));
     assert!(lost.poll(&mut nobody).is_pending() && !context.is_lost());
 }
+
+#[tokio::test]
+async fn a_record_does_not_expire_while_its_operation_runs() {
+    let world = World::new().await;
+    let records = world.records.clone().lease(Duration::from_secs(30)).kept_for(Duration::from_secs(30));
+    let (begun, end, run) = spawn(records.once("a"));
+    begun.await.expect("begins");
+    for beats in 1..=9 {
+        world.clock.advance(10_000).await;
+        while world.requests() < 1 + beats {
+            tokio::task::yield_now().await;
+        }
+        is_held(&world).await;
+    }
+    end.send(()).expect("is waited for");
+    assert!(!run.await.expect("didn't panic").expect("ran").into_answer(), "it kept its lease");
+    world.clock.advance(29_000).await;
+    let replayed = world.elsewhere().once("a").run(async |_| Err::<bool, _>("has run")).await.expect("has run");
+    assert!(replayed.is_replayed());
+    world.clock.advance(1_000).await;
+    is_taken_over(&world).await;
+
+    // A deadline may lie further ahead than records are kept.
+    crash(records.once("a long one").until(world.clock.after(600_000))).await;
+    world.clock.advance(599_999).await;
+    assert_eq!(kind(world.elsewhere().once("a long one").run(not_run).await), ErrorKind::InProgress);
+    world.clock.advance(1).await;
+    world.elsewhere().once("a long one").run(seven).await.expect("runs");
+}
+
+#[tokio::test]
+async fn who_outlives_its_record_is_superseded() {
+    let world = World::new().await;
+    let lease = Lease::fixed(Duration::from_secs(10));
+    let records = world.records.clone().lease(lease).kept_for(Duration::from_secs(20));
+    for deleted_by in ["nobody yet", "TTL"] {
+        let (begun, end, run) = spawn(records.once("a"));
+        begun.await.expect("begins");
+        world.clock.advance(30_000).await;
+        match deleted_by {
+            "TTL" => world.delete("a").await,
+            _ => is_taken_over(&world).await,
+        }
+        end.send(()).expect("is waited for");
+        assert_eq!(kind(run.await.expect("didn't panic")), ErrorKind::Superseded, "{deleted_by}");
+        world.delete("a").await;
+    }
+}

@@ -1,6 +1,8 @@
 //! Operations that run once: on an engine, over a network that loses what it is told to lose.
 
+mod answers;
 mod bad_luck;
+mod failures;
 mod leases;
 mod runs;
 mod world;

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_async::rt::sleep::{AsyncSleep, Sleep};
 use aws_smithy_async::time::TimeSource;
 use dynamo_once::testing::{Embedded, Faults};
@@ -91,6 +92,18 @@ impl World {
 
     pub(crate) fn requests(&self) -> u64 {
         self.meter.of("once").requests
+    }
+
+    /// What the record holds.
+    pub(crate) async fn attribute(&self, id: &str, name: &str) -> Option<AttributeValue> {
+        let get = self.sdk.get_item().table_name("records").key("id", AttributeValue::S(id.into()));
+        let mut item = get.send().await.expect("the engine answers").item.expect("is there");
+        item.remove(name)
+    }
+
+    pub(crate) async fn delete(&self, id: &str) {
+        let delete = self.sdk.delete_item().table_name("records").key("id", AttributeValue::S(id.into()));
+        delete.send().await.expect("the engine deletes");
     }
 
     pub(crate) async fn put(&self, attributes: serde_json::Value) {
