@@ -45,8 +45,8 @@
 //! # Guide
 //!
 //! [How we know](guide::how_we_know) that the promise is kept, and [where it ends](guide::where_the_promise_ends); [moving an existing
-//! table](guide::moving_a_table); [several item types in one table](guide::single_table); [values](guide::values) and what goes with
-//! them; [permissions](guide::permissions); [testing your own code](guide::testing) against lost replies.
+//! table](guide::moving_a_table); [several item types in one table](guide::single_table); [Lambda](guide::lambda); [values](guide::values)
+//! and what goes with them; [permissions](guide::permissions); [testing your own code](guide::testing) against lost replies.
 //!
 //! # Layers
 //!
