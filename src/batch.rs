@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::once::{Context, Identity, Once, OnceError};
 
-/// A batch of records as an event source delivers it (SQS, Kinesis, DynamoDB Streams, Kafka), each of which is an operation that runs once.
+/// A batch of records as an event source delivers it (SQS, Kinesis, DynamoDB Streams), each of which is an operation that runs once.
 ///
 /// Each record is claimed and completed by itself, as [`Once`] has it, so that the batch may be delivered again, whole or in part, in other
 /// company, and while another still works on it. What has failed is in the [`BatchResponse`], and the source delivers that again.
