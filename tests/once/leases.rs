@@ -235,38 +235,54 @@ async fn another_run_is_waited_for_until_the_deadline_at_most() {
 
 #[tokio::test]
 async fn what_waits_for_the_loss_of_its_lease_is_woken_by_it() {
-    async fn until_lost(context: Context) -> Result<u32, &'static str> {
-        tokio::spawn(context.lost()).await.expect("didn't panic");
-        assert!(context.is_lost());
-        Err("lost")
-    }
     let world = World::new().await;
-    world.faults.on(Operation::UpdateItem).always().inject(Fault::lost_request());
-    let no_sign_gets_through = Lease::kept_alive(Duration::from_secs(30));
-    for (lease, seconds) in [(no_sign_gets_through, 30), (Lease::fixed(Duration::from_secs(40)), 40)] {
-        let (begins, before) = (world.clock.after(0), world.requests());
-        let run = tokio::spawn(world.records.clone().lease(lease).once(seconds.to_string()).run(until_lost));
-        while world.requests() == before {
-            tokio::task::yield_now().await;
-        }
-        while !run.is_finished() {
-            world.clock.advance(500).await;
-        }
-        assert!(matches!(run.await.expect("didn't panic"), Err(OnceError::Failed("lost"))));
-        let lasted = world.clock.after(0).duration_since(begins).expect("time goes on").as_secs();
-        assert!((seconds..seconds + 10).contains(&lasted), "{lasted} for {seconds}");
-    }
-    world.faults.stop();
-
-    let (gives, given) = oneshot::channel();
-    let run = tokio::spawn(world.records.once("a").run(async move |context: Context| {
-        gives.send(()).expect("is waited for");
-        until_lost(context).await
-    }));
-    given.await.expect("begins");
+    let (begins, begun) = oneshot::channel();
+    let (tells, mut told) = oneshot::channel();
+    let until_lost = async move |context: Context| {
+        begins.send(()).expect("is waited for");
+        tokio::spawn(context.lost()).await.expect("didn't panic");
+        tells.send(context.is_lost()).expect("is waited for");
+        Err::<u32, _>("lost")
+    };
+    let run = tokio::spawn(world.records.once("a").run(until_lost));
+    begun.await.expect("begins");
     assert!(!world.off_by(30_000).0.once("a").run(seven).await.expect("takes over, by its own clock").is_replayed());
+    assert!(told.try_recv().is_err(), "nothing has told it yet");
     world.clock.advance(10_000).await;
     assert!(matches!(run.await.expect("didn't panic"), Err(OnceError::Failed("lost"))), "the first sign of life tells");
+    assert!(told.await.expect("was told"));
+}
+
+#[tokio::test]
+async fn a_lease_whose_signs_of_life_get_lost_is_lost_when_it_runs_out() {
+    let world = World::new().await;
+    let kept_alive = Lease::kept_alive(Duration::from_secs(30));
+    for (fault, lease, seconds) in [
+        (Fault::lost_request(), kept_alive, 30),
+        (Fault::hang(), kept_alive, 30),
+        (Fault::hang(), Lease::fixed(Duration::from_secs(40)), 40),
+    ] {
+        let (begins, begun) = oneshot::channel();
+        let (tells, mut told) = oneshot::channel();
+        let until_lost = async move |context: Context| {
+            begins.send(()).expect("is waited for");
+            context.lost().await;
+            tells.send(()).expect("is waited for");
+            Ok::<_, String>(())
+        };
+        let key = format!("{fault} {lease:?}");
+        world.faults.on(Operation::UpdateItem).always().inject(fault);
+        let began = world.clock.after(0);
+        let run = tokio::spawn(world.records.clone().lease(lease).once(key).run(until_lost));
+        begun.await.expect("begins");
+        while told.try_recv().is_err() {
+            world.clock.advance(500).await;
+        }
+        let lasted = world.clock.after(0).duration_since(began).expect("time goes on").as_secs();
+        assert!((seconds..seconds + 5).contains(&lasted), "{lasted} for {seconds}");
+        world.faults.stop();
+        run.abort();
+    }
 }
 
 #[tokio::test]
