@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use aws_lambda_events::event::sqs::SqsBatchResponse;
 use dynamo_once::testing::Embedded;
 use dynamo_once::{Batch, BatchError, BatchResponse, Context, ErrorKind, Meter, Once, OnceError, Records, Store};
 use serde_json::json;
@@ -75,6 +76,9 @@ async fn what_failed_is_delivered_again_and_nothing_else() {
     let world = World::new().await;
     let messages = [("1", "", "a"), ("2", "", "bad"), ("3", "", "c")];
     let response = world.run(batch(&messages)).await;
+    let answer: SqsBatchResponse =
+        serde_json::from_value(serde_json::to_value(&response).expect("is JSON")).expect("is one");
+    assert_eq!(answer.batch_item_failures[0].item_identifier, "2");
     assert_eq!(
         serde_json::to_value(&response).expect("is JSON"),
         json!({"batchItemFailures": [{"itemIdentifier": "2"}]})
