@@ -15,7 +15,8 @@ use crate::record::Kept;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum LargeAnswers {
-    /// They are compressed, which takes some 10 ms of computing for each MB, and stored as gzip's bytes. What has no room even so isn't kept.
+    /// They are compressed, which takes some 15 ms of computing for each MB, and ten times as much where they have no room otherwise; and stored as
+    /// gzip's bytes. What has no room even so isn't kept.
     #[default]
     Compressed,
     /// They aren't kept: that the operation has run is stored, and a repetition is told [`Decode`](ErrorKind::Decode).
@@ -27,17 +28,18 @@ pub(super) fn keep(text: String, large: LargeAnswers) -> Kept {
     if text.len() <= MOST {
         return Kept::Text(text);
     }
-    match large {
-        LargeAnswers::Compressed if text.len() <= MOST_UNPACKED => {
-            compressed(&text).filter(|bytes| bytes.len() <= MOST).map_or(Kept::Not, Kept::Compressed)
-        }
-        LargeAnswers::Compressed | LargeAnswers::NotKept => Kept::Not,
+    if large == LargeAnswers::NotKept || text.len() > MOST_UNPACKED {
+        return Kept::Not;
     }
+    let mut attempts = [Compression::fast(), Compression::default()].into_iter();
+    attempts
+        .find_map(|level| compressed(text.as_bytes(), level).filter(|bytes| bytes.len() <= MOST))
+        .map_or(Kept::Not, Kept::Compressed)
 }
 
-fn compressed(text: &str) -> Option<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(text.as_bytes()).ok()?;
+fn compressed(text: &[u8], level: Compression) -> Option<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), level);
+    encoder.write_all(text).ok()?;
     encoder.finish().ok()
 }
 
@@ -90,22 +92,37 @@ mod tests {
     }
 
     #[test]
-    fn damaged_bytes_and_those_that_would_fill_the_memory_are_told() {
-        let packed = compressed(&"x".repeat(1_000)).expect("is packed");
-        let mut damaged = packed.clone();
-        damaged[packed.len() - 1] ^= 1;
-        let bomb = compressed(&"x".repeat(MOST_UNPACKED + 1)).expect("is packed");
-        for bytes in
-            [packed[..packed.len() - 1].to_vec(), damaged, vec![], vec![7; 100], compressed_bytes(&[0xC3]), bomb]
-        {
-            let error = text(&Kept::Compressed(bytes)).expect_err("can't be read");
-            assert!(error.is_decode());
+    fn what_is_large_is_compressed_the_fast_way_and_thoroughly_where_it_has_no_room_otherwise() {
+        let mut random = fastrand::Rng::with_seed(7);
+        let words: Vec<String> = (0..2_000).map(|_| format!("{:08x} ", random.u32(..))).collect();
+        let mut text_of = |bytes: usize| {
+            std::iter::repeat_with(|| words[random.usize(..words.len())].as_str()).take(bytes / 9).collect::<String>()
+        };
+        let size = |text: &str, level| compressed(text.as_bytes(), level).expect("is packed").len();
+        let mut levels = Vec::new();
+        for bytes in [300_000, 600_000, 900_000, 1_400_000] {
+            let stored = text_of(bytes);
+            let (fast, thorough) = (size(&stored, Compression::fast()), size(&stored, Compression::default()));
+            levels.push(match keep(stored, LargeAnswers::Compressed) {
+                Kept::Text(_) => "as it is",
+                Kept::Compressed(bytes) if bytes.len() == fast => "fast",
+                Kept::Compressed(bytes) if bytes.len() == thorough => "thoroughly",
+                _ => "not",
+            });
         }
+        assert_eq!(levels, ["as it is", "fast", "thoroughly", "not"]);
     }
 
-    fn compressed_bytes(bytes: &[u8]) -> Vec<u8> {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-        encoder.write_all(bytes).expect("memory takes it");
-        encoder.finish().expect("memory takes it")
+    #[test]
+    fn damaged_bytes_and_those_that_would_fill_the_memory_are_told() {
+        let packed = |bytes: &[u8]| compressed(bytes, Compression::fast()).expect("is packed");
+        let whole = packed(&b"x".repeat(1_000));
+        let mut damaged = whole.clone();
+        damaged[whole.len() - 1] ^= 1;
+        let cut = whole[..whole.len() - 1].to_vec();
+        let bomb = packed(&b"x".repeat(MOST_UNPACKED + 1));
+        for bytes in [cut, damaged, vec![], vec![7; 100], packed(&[0xC3]), bomb] {
+            assert!(text(&Kept::Compressed(bytes)).expect_err("can't be read").is_decode());
+        }
     }
 }

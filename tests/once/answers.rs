@@ -39,6 +39,7 @@ async fn what_is_not_kept_is_completed_all_the_same() {
     // That it failed is stored, if not with what.
     let failed = unkept.once("failed").run_storing_failures(|_| true, async |_| Err::<u32, _>("x".repeat(450_000)));
     failed.await.expect_err("fails");
+    assert_eq!(world.attribute("failed", "failure").await, Some(AttributeValue::Null(true)));
     let again = unkept.once("failed").run_storing_failures(|_| true, async |_| Ok::<u32, String>(7)).await;
     assert_eq!(kind(again), ErrorKind::Decode);
     assert_eq!(kind(unkept.once("failed").run(not_run).await), ErrorKind::Decode);
