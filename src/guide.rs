@@ -6,6 +6,7 @@
 //! | [`where_the_promise_ends`] | what can still happen twice, or end unknown; by which example, and what closes it |
 //! | [`moving_a_table`] | what this crate does to items that others have written, and what others see of it |
 //! | [`single_table`] | several item types in one table: keys put together of fields, and indexes |
+//! | [`lambda`] | a Lambda function's handler, once for each event: queues, deadlines, the table, the policy |
 //! | [`permissions`] | which IAM actions each verb needs |
 //! | [`values`] | which types of fields go with which conditions and changes; newtypes, timestamps, decimals |
 //! | [`testing`] | how to test your own code against lost replies |
@@ -21,6 +22,9 @@ pub mod moving_a_table {}
 
 #[doc = include_str!("guide/single_table.md")]
 pub mod single_table {}
+
+#[doc = include_str!("guide/lambda.md")]
+pub mod lambda {}
 
 #[doc = include_str!("guide/permissions.md")]
 pub mod permissions {}

@@ -45,8 +45,8 @@
 //! # Guide
 //!
 //! [How we know](guide::how_we_know) that the promise is kept, and [where it ends](guide::where_the_promise_ends); [moving an existing
-//! table](guide::moving_a_table); [several item types in one table](guide::single_table); [values](guide::values) and what goes with
-//! them; [permissions](guide::permissions); [testing your own code](guide::testing) against lost replies.
+//! table](guide::moving_a_table); [several item types in one table](guide::single_table); [Lambda](guide::lambda); [values](guide::values)
+//! and what goes with them; [permissions](guide::permissions); [testing your own code](guide::testing) against lost replies.
 //!
 //! # Layers
 //!
@@ -55,14 +55,15 @@
 //! `record`, `stamp`, `fingerprint`, `format`, `versioned`, `token`, `start_token` (no async, no network); `retry` and `meter`; `flight`, `call`
 //! (the only place that sends) and `lanes`; `drive` (the one loop), `settle` and `transact` (a write and a transaction on their way through it
 //! to their outcome) and `claims`; `written`, `pending`, `projection` and `op`, a file for each verb, with `op::pages` and `op::items` under
-//! queries and scans; `table` and `store`; `once`.
+//! queries and scans; `table` and `store`; `once`; `batch` and `lambda`.
 //!
 //! # Features
 //!
-//! `derive` (default), `uuid`, `test-util`, `embedded`; the README says what each brings.
+//! `derive` (default), `uuid`, `lambda`, `test-util`, `embedded`; the README says what each brings.
 
 #[cfg(test)]
 mod arbitrary;
+mod batch;
 mod call;
 mod claims;
 mod drive;
@@ -77,6 +78,8 @@ mod index;
 mod item;
 mod item_key;
 mod key;
+#[cfg(feature = "lambda")]
+mod lambda;
 mod lanes;
 mod maintained;
 mod meter;
@@ -108,6 +111,7 @@ mod value;
 mod versioned;
 mod written;
 
+pub use batch::{Batch, BatchError, BatchItemFailure, BatchResponse};
 #[cfg(feature = "derive")]
 pub use dynamo_once_derive::{Document, Item, KeyAttribute, Newtype, Projection};
 pub use epoch::{EpochMillis, EpochSeconds};
@@ -117,6 +121,8 @@ pub use expr::{Changeable, Document, Field, KeyField, List, Map, Nested, Path, P
 pub use item::{Attribute, Item, Schema};
 pub use item_key::ItemKey;
 pub use key::{IntoKey, Key, KeyAttribute, KeyType};
+#[cfg(feature = "lambda")]
+pub use lambda::{Delivery, OnceLayer, OnceService};
 pub use maintained::{Expiry, HoldsTime};
 pub use meter::{Consumed, Meter};
 pub use once::{Context, LargeAnswers, Lease, MissingKey, Once, OnceError, Ran, Recorded, RecordedModify, Records};

@@ -30,6 +30,7 @@ use self::answer::replay;
 pub use self::answer::{OnceError, Ran};
 pub use self::context::Context;
 use self::failures::{Failures, FinalStored, NoneStored};
+pub(crate) use self::key::Identity;
 pub use self::key::MissingKey;
 pub use self::large::LargeAnswers;
 pub use self::lease::Lease;
@@ -275,6 +276,14 @@ impl Once {
                 Err(OnceError::Failed(failure))
             }
         }
+    }
+
+    /// What it has in common with the same operation, delivered again; `None` where that can't be told.
+    pub(crate) fn identity(&self) -> Option<Identity> {
+        let Self { records, key: Ok(Some(key)), payload, .. } = self else { return None };
+        let payload = payload.as_ref().map(Result::as_ref).transpose().ok()?;
+        let table = records.table.core().name();
+        Some(Identity::new(table, &records.namespace, key, payload.map(String::as_str)))
     }
 
     fn prepare(self) -> Result<Prepared, Error> {

@@ -171,15 +171,24 @@ impl WriteIds {
         let id = {
             // A poisoned lock holds a counter that is as good as any.
             let order = self.order.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            Uuid::new_v7(Timestamp::from_unix(&*order, since.as_secs(), since.subsec_nanos()))
+            own(Uuid::new_v7(Timestamp::from_unix(&*order, since.as_secs(), since.subsec_nanos())))
         };
         let id = if id.as_u128() > above.0 {
             id
         } else {
             let later = Duration::from_millis(u64::try_from(above.0 >> 80).ok()? + 1);
-            Uuid::new_v7(Timestamp::from_unix(NoContext, later.as_secs(), later.subsec_nanos()))
+            own(Uuid::new_v7(Timestamp::from_unix(NoContext, later.as_secs(), later.subsec_nanos())))
         };
         (id.as_u128() > above.0 && id.as_bytes()[0] != LATER_FORMAT).then(|| WriteId(id.as_u128()))
+    }
+}
+
+/// The id with its last 32 bits, which are random, from the operating system. It has them from there already, unless some crate turns on the
+/// feature `fast-rng` of `uuid`: then the copies of a process that was frozen and restored would draw the same ones.
+fn own(id: Uuid) -> Uuid {
+    match getrandom::u32() {
+        Ok(random) => Uuid::from_u128(id.as_u128() & !u128::from(u32::MAX) | u128::from(random)),
+        Err(_) => id,
     }
 }
 

@@ -13,6 +13,23 @@ pub enum MissingKey {
     RunUnprotected,
 }
 
+/// Equal for two deliveries of one operation.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Identity {
+    table: String,
+    namespace: String,
+    key: String,
+    /// Its fingerprint.
+    payload: Option<String>,
+}
+
+impl Identity {
+    pub(super) fn new(table: &str, namespace: &str, key: &str, payload: Option<&str>) -> Self {
+        let [table, namespace, key] = [table, namespace, key].map(str::to_owned);
+        Self { table, namespace, key, payload: payload.map(str::to_owned) }
+    }
+}
+
 /// A key as the caller gives it; `None` where it is empty.
 pub(super) fn text(bytes: &[u8]) -> Result<Option<String>, Error> {
     match std::str::from_utf8(bytes) {

@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::{StampNames, WriteIds};
+use super::{StampNames, WriteIds, own};
 use crate::arbitrary::{config, value};
 use crate::item::RawItem;
 use crate::protocol::log::{History, KeyStamp, Lane, Log, Version, WriteId};
@@ -186,6 +186,14 @@ fn no_id_follows_the_last_of_the_format() {
     assert_eq!(ids.next(now, WriteId(u128::MAX)), None);
     let beyond = SystemTime::UNIX_EPOCH + Duration::from_millis(0xFF00_0000_0000);
     assert_eq!(ids.next(beyond, WriteId::NIL), None, "a clock that far ahead makes no id");
+}
+
+#[test]
+fn copies_of_a_process_that_draw_the_same_make_ids_of_their_own() {
+    let drawn = uuid::Uuid::from_u128(0x0123_4567_89AB_7CDE_8F01_2345_6789_ABCD);
+    let ids: std::collections::HashSet<_> = (0..100).map(|_| own(drawn)).collect();
+    assert!(ids.len() > 90, "{} of 100", ids.len());
+    assert!(ids.iter().all(|id| id.as_u128() >> 32 == drawn.as_u128() >> 32), "order and format stay");
 }
 
 #[test]

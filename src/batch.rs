@@ -1,0 +1,326 @@
+//! A batch of records, each of which runs once.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::hash::Hash;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use futures_util::future::FutureExt as _;
+use futures_util::stream::{self, StreamExt as _};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::once::{Context, Identity, Once, OnceError};
+
+/// A batch of records as an event source delivers it (SQS, Kinesis, DynamoDB Streams), each of which is an operation that runs once.
+///
+/// Each record is claimed and completed by itself, as [`Once`] has it, so that the batch may be delivered again, whole or in part, in other
+/// company, and while another still works on it. What has failed is in the [`BatchResponse`], and the source delivers that again.
+///
+/// | source | order | identifier |
+/// |---|---|---|
+/// | an SQS standard queue | none: as it is | the message's id |
+/// | an SQS FIFO queue | [`in_order_by`](Self::in_order_by) the message group | the message's id |
+/// | a shard of Kinesis or DynamoDB Streams | [`in_order`](Self::in_order) | the sequence number |
+///
+/// # What happens when
+///
+/// | | |
+/// |---|---|
+/// | a record's operation answers, or has run before | the record is done |
+/// | it fails, or panics | a failure: [`BatchError::Once`], [`BatchError::Panicked`]. After a panic the record stays claimed until its lease ends |
+/// | another works on the record at that moment | a failure ([`InProgress`](crate::ErrorKind::InProgress)), so that it comes again if the other crashes |
+/// | a record before it, whose order counts, has failed | a failure that wasn't tried: [`BatchError::NotRun`] |
+/// | two records are the same operation: the same key and payload | one of them runs, and the other shares its fate, at no request |
+/// | the process crashes, or the invocation's time is over | the whole batch comes again. What was done is replayed, what was claimed waits for its lease |
+///
+/// Where panics abort the process, a panic is a crash.
+///
+/// # Examples
+///
+/// ```
+/// use dynamo_once::{Batch, Context, Store, testing::Embedded};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let engine = Embedded::start().await;
+/// # let store = Store::new(engine.config().build());
+/// # let records = store.records("records");
+/// # records.create_if_missing().await?;
+/// let messages = [("message-1", "ship order 77"), ("message-2", "ship no order"), ("message-3", "ship order 78")];
+/// let ship = async |(_, body): (&str, &str), run: Context| match body {
+///     "ship no order" => Err("there is no order"),
+///     _ => Ok(println!("{body}: shipped under {}", run.key())),
+/// };
+/// let response = Batch::new(messages, |(id, _)| id.to_string())
+///     .run(|(id, body)| records.once(*id).payload(body), ship)
+///     .await;
+///
+/// // What the handler answers, for the queue to deliver the second message again, and no other.
+/// let answer = serde_json::to_value(&response)?;
+/// assert_eq!(answer, serde_json::json!({"batchItemFailures": [{"itemIdentifier": "message-2"}]}));
+/// assert_eq!(response.failures()[0].error().to_string(), "the operation failed: there is no order");
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "nothing runs until `run`"]
+pub struct Batch<T> {
+    /// Each with its identifier.
+    records: Vec<(String, T)>,
+    order: Order,
+    concurrency: usize,
+}
+
+/// Which records have to wait for which.
+enum Order {
+    /// None for none, but the same operation for itself.
+    Any,
+    All,
+    /// Those of a group for each other; a group's number for each record.
+    Groups(Vec<usize>),
+}
+
+/// What came of a [`Batch`]. It serialises as the answer by which the event source delivers again what has failed:
+/// `{"batchItemFailures":[{"itemIdentifier":".."}]}`.
+///
+/// The event source mapping must ask for it, by `FunctionResponseTypes: [ReportBatchItemFailures]`; else the whole batch counts as done.
+/// (AWS, "Handling errors for an SQS event source in Lambda". Of streams, Lambda goes back to the lowest sequence number that is named, by the
+/// pages of these.)
+#[derive(Debug)]
+#[must_use = "it is what the handler has to answer"]
+pub struct BatchResponse<E> {
+    failures: Vec<BatchItemFailure<E>>,
+}
+
+/// A record that has to be delivered again.
+#[derive(Debug)]
+pub struct BatchItemFailure<E> {
+    identifier: String,
+    error: BatchError<E>,
+}
+
+/// Why a record of a batch isn't done.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BatchError<E> {
+    /// Its operation failed, or its record didn't let it run.
+    Once(OnceError<E>),
+    /// It panicked; the panic hook has said how.
+    Panicked,
+    /// It wasn't tried, since one before it has failed.
+    NotRun,
+}
+
+/// As many as AWS puts into a batch of SQS unless told otherwise ("Creating and configuring an Amazon SQS event source mapping").
+const AT_ONCE: usize = 10;
+
+impl<T> Batch<T> {
+    /// A batch of these records, in the order of their delivery, each with the identifier by which its source knows it.
+    pub fn new(records: impl IntoIterator<Item = T>, identifier: impl Fn(&T) -> String) -> Self {
+        let records = records.into_iter().map(|record| (identifier(&record), record)).collect();
+        Self { records, order: Order::Any, concurrency: AT_ONCE }
+    }
+
+    /// Runs the records one after the other, and none after the first that fails.
+    #[doc(alias = "kinesis")]
+    #[doc(alias = "streams")]
+    pub fn in_order(mut self) -> Self {
+        self.order = Order::All;
+        self
+    }
+
+    /// Runs the records of each group one after the other, and none of a group after its first that fails. The groups don't wait for each other.
+    ///
+    /// Of a stream, whose source goes back to the first failure, what other groups have done since is replayed.
+    #[doc(alias = "fifo")]
+    pub fn in_order_by<G: Hash + Eq>(mut self, group: impl Fn(&T) -> G) -> Self {
+        let mut numbers = HashMap::new();
+        let number = |(_, record): &(String, T)| {
+            let next = numbers.len();
+            *numbers.entry(group(record)).or_insert(next)
+        };
+        self.order = Order::Groups(self.records.iter().map(number).collect());
+        self
+    }
+
+    /// Sets how many records, or groups of them, may be under way at once: 10 unless set, and one at least.
+    pub fn concurrency(mut self, at_once: usize) -> Self {
+        self.concurrency = at_once.max(1);
+        self
+    }
+
+    /// Runs the operation of each record once, under what the first closure makes of the record. A failure is in the response.
+    pub async fn run<E, F, Fut>(self, once: impl Fn(&T) -> Once, operation: F) -> BatchResponse<E>
+    where
+        F: Fn(T, Context) -> Fut,
+        Fut: Future<Output = Result<(), E>>,
+    {
+        let Self { records, order, concurrency } = self;
+        let tasks = records.into_iter().map(|(identifier, record)| {
+            // Reading a record may panic as well as its operation.
+            let once = catch_unwind(AssertUnwindSafe(|| once(&record))).ok();
+            let identity = once.as_ref().and_then(Once::identity);
+            Task { identifier, record, once, identity }
+        });
+        let sequences = order.sequences(tasks);
+        let mut failures: Vec<_> = stream::iter(sequences)
+            .map(|sequence| one_by_one(sequence, &operation))
+            .buffer_unordered(concurrency)
+            .flat_map(stream::iter)
+            .collect()
+            .await;
+        failures.sort_unstable_by_key(|(position, _)| *position);
+        BatchResponse { failures: failures.into_iter().map(|(_, failure)| failure).collect() }
+    }
+}
+
+impl<E> BatchResponse<E> {
+    /// The records that have to be delivered again, in the order of the batch.
+    #[must_use]
+    pub fn failures(&self) -> &[BatchItemFailure<E>] {
+        &self.failures
+    }
+
+    /// Whether every record is done.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.failures.is_empty()
+    }
+}
+
+impl<E> BatchItemFailure<E> {
+    /// By what its source knows the record: the message's id, or the sequence number.
+    #[must_use]
+    pub fn identifier(&self) -> &str {
+        &self.identifier
+    }
+
+    /// Why it isn't done.
+    #[must_use]
+    pub fn error(&self) -> &BatchError<E> {
+        &self.error
+    }
+}
+
+impl<E> Serialize for BatchResponse<E> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Response<'a> {
+            batch_item_failures: Vec<Failure<'a>>,
+        }
+
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Failure<'a> {
+            item_identifier: &'a str,
+        }
+
+        let failures = self.failures.iter().map(|failure| Failure { item_identifier: &failure.identifier });
+        Response { batch_item_failures: failures.collect() }.serialize(serializer)
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for BatchError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Once(error) => error.fmt(f),
+            Self::Panicked => f.write_str("the operation panicked"),
+            Self::NotRun => f.write_str("the operation wasn't run, since one that comes before it has failed"),
+        }
+    }
+}
+
+impl<E: std::error::Error + 'static> std::error::Error for BatchError<E> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Once(error) => error.source(),
+            Self::Panicked | Self::NotRun => None,
+        }
+    }
+}
+
+impl<T> fmt::Debug for Batch<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { records, order: _, concurrency } = self;
+        f.debug_struct("Batch")
+            .field("records", &records.len())
+            .field("concurrency", concurrency)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A record that is to run.
+struct Task<T> {
+    identifier: String,
+    record: T,
+    /// `None` where the record couldn't be read.
+    once: Option<Once>,
+    /// `None` where it is the same operation as no other.
+    identity: Option<Identity>,
+}
+
+/// The answer of a record, whatever it was where another program ran it.
+#[derive(Serialize)]
+struct Done;
+
+impl<'de> Deserialize<'de> for Done {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|_| Self)
+    }
+}
+
+/// Tasks that wait for each other, each with its position in the batch.
+type Sequence<T> = Vec<(usize, Task<T>)>;
+
+impl Order {
+    fn sequences<T>(self, tasks: impl Iterator<Item = Task<T>>) -> Vec<Sequence<T>> {
+        let mut sequences: Vec<Sequence<T>> = Vec::new();
+        // Where each group and each operation is.
+        let (mut groups, mut operations) = (HashMap::new(), HashMap::new());
+        for (position, task) in tasks.enumerate() {
+            let next = sequences.len();
+            let sequence = match (&self, &task.identity) {
+                (Self::All, _) => 0,
+                (Self::Groups(numbers), _) => *groups.entry(numbers[position]).or_insert(next),
+                (Self::Any, Some(identity)) => *operations.entry(identity.clone()).or_insert(next),
+                (Self::Any, None) => next,
+            };
+            if sequence == next {
+                sequences.push(Vec::new());
+            }
+            sequences[sequence].push((position, task));
+        }
+        sequences
+    }
+}
+
+/// Runs the tasks up to the first failure, and answers with what failed and what is left.
+async fn one_by_one<T, E, F, Fut>(sequence: Sequence<T>, operation: &F) -> Vec<(usize, BatchItemFailure<E>)>
+where
+    F: Fn(T, Context) -> Fut,
+    Fut: Future<Output = Result<(), E>>,
+{
+    let (mut failures, mut done) = (Vec::new(), HashSet::new());
+    for (position, task) in sequence {
+        let Task { identifier, record, once, identity } = task;
+        let outcome = match once {
+            _ if !failures.is_empty() => Err(BatchError::NotRun),
+            _ if identity.as_ref().is_some_and(|identity| done.contains(identity)) => Ok(()),
+            None => Err(BatchError::Panicked),
+            Some(once) => {
+                let run = once.run(async |context| operation(record, context).await.map(|()| Done));
+                match AssertUnwindSafe(run).catch_unwind().await {
+                    Ok(Ok(_ran)) => Ok(()),
+                    Ok(Err(error)) => Err(BatchError::Once(error)),
+                    Err(_panic) => Err(BatchError::Panicked),
+                }
+            }
+        };
+        match outcome {
+            Ok(()) => done.extend(identity),
+            Err(error) => failures.push((position, BatchItemFailure { identifier, error })),
+        }
+    }
+    failures
+}
