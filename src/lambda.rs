@@ -127,7 +127,7 @@ where
             match once.run(|context| inner.call(Delivery { event, context })).await {
                 Ok(ran) => Ok(ran.into_answer()),
                 Err(OnceError::Failed(error) | OnceError::FailedBefore(error)) => Err(error),
-                Err(OnceError::Record(error)) => Err(error.into()),
+                Err(OnceError::NotRun(error) | OnceError::NotStored(error)) => Err(error.into()),
             }
         })
     }

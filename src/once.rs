@@ -154,7 +154,7 @@ impl Once {
     ///
     /// # Errors
     ///
-    /// [`OnceError::Failed`] with the operation's own error; else [`OnceError::Record`], as [`Once`] says.
+    /// [`OnceError::Failed`] with the operation's own error; else [`OnceError::NotRun`] or [`OnceError::NotStored`], as [`Once`] says.
     pub async fn run<A, E, F, Fut>(self, operation: F) -> Result<Ran<A>, OnceError<E>>
     where
         A: Serialize + DeserializeOwned,
@@ -222,18 +222,18 @@ impl Once {
         F: FnOnce(Context) -> Fut,
         Fut: Future<Output = Result<A, E>>,
     {
-        let Prepared { records, operation: record, term, wait } = self.prepare().map_err(OnceError::Record)?;
+        let Prepared { records, operation: record, term, wait } = self.prepare().map_err(OnceError::NotRun)?;
         let core = records.table.core();
         let Some(record) = record else {
             let (context, _) = Context::new(core.store(), "");
             let answer = operation(context.clone()).await.map_err(OnceError::Failed)?;
             let staged = context.take();
             if !staged.is_empty() {
-                staged.write(core.store(), OPERATION, None).await.map_err(OnceError::Record)?;
+                staged.write(core.store(), OPERATION, None).await.map_err(OnceError::NotStored)?;
             }
             return Ok(Ran::fresh(answer, EpochMillis(claims::now(core))));
         };
-        let (owner, until) = match records.claim(&record, term, wait).await.map_err(OnceError::Record)? {
+        let (owner, until) = match records.claim(&record, term, wait).await.map_err(OnceError::NotRun)? {
             Claimed::Ours { owner, until } => (owner, until),
             Claimed::Completed(entry) => {
                 let ended = replay::<A, E, P>(&entry).map_err(|error| records.of(error))?;
@@ -257,16 +257,16 @@ impl Once {
         match answer {
             Ok(answer) => {
                 let kept = records.keep(serde_json::to_string(&answer), "the answer");
-                let ending = Ending::Answer(kept.map_err(OnceError::Record)?);
+                let ending = Ending::Answer(kept.map_err(OnceError::NotStored)?);
                 let completed = records.complete(&record, owner, ending, context.take()).await;
-                let at = completed.map_err(OnceError::Record)?;
+                let at = completed.map_err(OnceError::NotStored)?;
                 Ok(Ran::fresh(answer, at))
             }
             Err(failure) => {
                 // Where either change fails, the lease ends by itself.
                 match failures.store(&failure) {
                     Some(text) => {
-                        let kept = records.keep(text, "the final failure").map_err(OnceError::Record)?;
+                        let kept = records.keep(text, "the final failure").map_err(OnceError::NotStored)?;
                         let _unstored = records.complete(&record, owner, Ending::Failure(kept), Parts::default()).await;
                     }
                     None => {

@@ -63,7 +63,7 @@ fn failed<E>(response: &BatchResponse<E>) -> Vec<&str> {
 /// Why each failure is one, in short.
 fn reasons(response: &BatchResponse<String>) -> Vec<(&str, String)> {
     let reason = |error: &BatchError<String>| match error {
-        BatchError::Once(OnceError::Record(error)) => format!("{:?}", error.kind()),
+        BatchError::Once(OnceError::NotRun(error)) => format!("{:?}", error.kind()),
         error => error.to_string(),
     };
     response.failures().iter().map(|failure| (failure.identifier(), reason(failure.error()))).collect()

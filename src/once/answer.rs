@@ -27,8 +27,22 @@ pub enum OnceError<E> {
     Failed(E),
     /// The operation had run before, and failed for good, with this. It doesn't run again until the record expires.
     FailedBefore(E),
-    /// The record didn't let it run, or didn't take its answer.
-    Record(Error),
+    /// It wasn't run: the record didn't let it, or couldn't be asked. It may have been run before, where the error says so.
+    NotRun(Error),
+    /// It ran, and what it came to isn't stored, nor what it staged written; nor will be, unless the error is
+    /// [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown).
+    NotStored(Error),
+}
+
+impl<E> OnceError<E> {
+    /// What the record has to do with it: nothing, where the operation's own failure is told.
+    #[must_use]
+    pub fn record_error(&self) -> Option<&Error> {
+        match self {
+            Self::NotRun(error) | Self::NotStored(error) => Some(error),
+            Self::Failed(_) | Self::FailedBefore(_) => None,
+        }
+    }
 }
 
 impl<A> Ran<A> {
@@ -81,7 +95,8 @@ impl<E: fmt::Display> fmt::Display for OnceError<E> {
         match self {
             Self::Failed(error) => write!(f, "the operation failed: {error}"),
             Self::FailedBefore(error) => write!(f, "the operation has failed before: {error}"),
-            Self::Record(error) => error.fmt(f),
+            Self::NotRun(error) => error.fmt(f),
+            Self::NotStored(error) => write!(f, "the operation ran, and what it came to isn't stored: {error}"),
         }
     }
 }
@@ -90,7 +105,8 @@ impl<E: std::error::Error + 'static> std::error::Error for OnceError<E> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Failed(error) | Self::FailedBefore(error) => Some(error),
-            Self::Record(error) => error.source(),
+            Self::NotRun(error) => error.source(),
+            Self::NotStored(error) => Some(error),
         }
     }
 }

@@ -194,7 +194,7 @@ impl Records {
     }
 
     pub(super) fn of<E>(&self, error: Error) -> OnceError<E> {
-        OnceError::Record(error.with_operation("once", self.table.core().name()))
+        OnceError::NotRun(error.with_operation("once", self.table.core().name()))
     }
 }
 

@@ -158,7 +158,7 @@ async fn records_of_later_formats_are_left_alone() {
         world.put(record.clone()).await;
         for records in [world.records.clone(), world.records.clone().cache(100_000)] {
             let error = records.once("a").run(not_run).await;
-            assert!(matches!(&error, Err(OnceError::Record(error)) if error.is_malformed()), "{record}: {error:?}");
+            assert!(matches!(&error, Err(OnceError::NotRun(error)) if error.is_malformed()), "{record}: {error:?}");
         }
         let status = world.attribute("a", "status").await.and_then(|status| status.as_s().ok().cloned());
         assert_eq!(status.as_deref(), record["status"].as_str(), "it is left as it is");

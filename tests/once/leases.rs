@@ -53,7 +53,7 @@ async fn who_lost_its_lease_neither_overwrites_nor_releases_what_others_made() {
         assert!(!taken.is_replayed());
         end.send(()).expect("is waited for");
         match (run.await.expect("didn't panic"), succeeds) {
-            (Err(OnceError::Record(error)), true) => assert_eq!(error.kind(), ErrorKind::Superseded),
+            (Err(OnceError::NotStored(error)), true) => assert_eq!(error.kind(), ErrorKind::Superseded),
             (Err(OnceError::Failed("failed")), false) => {}
             (other, _) => panic!("{other:?}"),
         }

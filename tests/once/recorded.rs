@@ -273,7 +273,7 @@ async fn a_key_stands_for_a_write_or_for_a_run_and_not_for_both() {
     assert_eq!(here.add("a", 5, "k").await.unwrap_err().kind(), ErrorKind::KeyReused);
     here.add("a", 5, "w").await.expect("is written");
     let run = world.records.once("w").payload(&1).run(seven).await;
-    assert!(matches!(&run, Err(OnceError::Record(error)) if error.kind() == ErrorKind::KeyReused), "{run:?}");
+    assert!(matches!(&run, Err(OnceError::NotRun(error)) if error.kind() == ErrorKind::KeyReused), "{run:?}");
     // A record of another program, and one that no one can read.
     let far = 4_000_000_000_u64;
     world.put(json!({"id": "done", "status": "COMPLETED", "expiration": far, "data": "{\"paid\":true}"})).await;

@@ -90,7 +90,7 @@ async fn a_refused_write_undoes_the_others_and_releases_the_record() {
     let world = World::new().await;
     let bank = Bank::new(&world).await;
     bank.entries.insert(&Entry { id: "a".into(), cents: 0 }).send().await.expect("is inserted");
-    let Err(OnceError::Record(refused)) = world.records.once("a").run(|run| bank.withdraw(run)).await else {
+    let Err(OnceError::NotStored(refused)) = world.records.once("a").run(|run| bank.withdraw(run)).await else {
         panic!("the entry is there")
     };
     assert_eq!((refused.kind(), refused.part()), (ErrorKind::AlreadyExists, Some(1)), "{refused:?}");
@@ -143,7 +143,7 @@ async fn a_commit_whose_token_has_expired_is_told_by_the_record() {
         });
         match (ran.await, wanted) {
             (Ok(ran), None) => assert!(!ran.is_replayed()),
-            (Err(OnceError::Record(error)), Some(wanted)) => assert_eq!(error.kind(), wanted, "{error:?}"),
+            (Err(OnceError::NotStored(error)), Some(wanted)) => assert_eq!(error.kind(), wanted, "{error:?}"),
             (other, _) => panic!("{other:?}"),
         }
         peer.finish();
@@ -176,7 +176,7 @@ async fn a_commit_that_comes_late_changes_nothing_after_a_refusal() {
         world.set_balance("ann", 5).await;
         Ok::<_, String>(7)
     });
-    let Err(OnceError::Record(refused)) = ran.await else { panic!("there is too little") };
+    let Err(OnceError::NotStored(refused)) = ran.await else { panic!("there is too little") };
     assert_eq!((refused.kind(), refused.part()), (ErrorKind::ConditionFailed, Some(0)), "{refused:?}");
     world.set_balance("ann", 50).await;
     world.faults.deliver_late().await;
@@ -203,7 +203,7 @@ async fn an_unknown_commit_is_finished_or_aborted_later() {
         let world = World::new().await;
         let bank = Bank::new(&world).await;
         world.faults.on(Operation::TransactWriteItems).times(20).inject(Fault::lost_request());
-        let Err(OnceError::Record(unknown)) = world.records.once("a").run(|run| bank.withdraw(run)).await else {
+        let Err(OnceError::NotStored(unknown)) = world.records.once("a").run(|run| bank.withdraw(run)).await else {
             panic!("no attempt arrives")
         };
         assert!(unknown.is_outcome_unknown(), "{unknown:?}");

@@ -170,7 +170,7 @@ pub(crate) async fn not_run(_: Context) -> Result<u32, String> {
 #[track_caller]
 pub(crate) fn kind<A: std::fmt::Debug, E: std::fmt::Debug>(result: Result<Ran<A>, OnceError<E>>) -> ErrorKind {
     match result {
-        Err(OnceError::Record(error)) => error.kind(),
+        Err(OnceError::NotRun(error) | OnceError::NotStored(error)) => error.kind(),
         other => panic!("{other:?}"),
     }
 }

@@ -23,7 +23,7 @@ pub(crate) async fn an_operation_runs_once_and_every_delivery_is_answered(world:
     assert_eq!(runs.load(Ordering::SeqCst), 5);
     let other =
         records.once("event-0").payload(&7).run(async |_| Err::<usize, _>("it has run before".to_owned())).await;
-    assert!(matches!(&other, Err(OnceError::Record(error)) if error.kind() == ErrorKind::KeyReused), "{other:?}");
+    assert!(matches!(&other, Err(OnceError::NotRun(error)) if error.kind() == ErrorKind::KeyReused), "{other:?}");
     Ok(())
 }
 
