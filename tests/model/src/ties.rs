@@ -82,6 +82,8 @@ enum Meddle {
     /// It deletes the item, log and all.
     Delete,
     Insert,
+    /// The one after the other.
+    Replace,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -636,7 +638,11 @@ impl Search {
         for (part, (verb, _)) in self.script.iter().enumerate() {
             let Some(Effect::Write(_)) = verb.effect(delivery) else { continue };
             let seen = failed.iter().find(|(other, _)| *other == part).and_then(|(_, seen)| seen.as_ref());
-            let Some(call) = transaction.made_by(part, seen) else { continue };
+            let told = match outcome {
+                Outcome::Applied => transaction.parts()[part].call().map(|call| (call, None)),
+                _ => transaction.made_by(part, seen),
+            };
+            let Some((call, seen)) = told else { continue };
             let version = call.version_made(seen);
             let birth = seen.and_then(Seen::log).map(|log| log.birth).or_else(|| call.birth_made());
             let made = state.facts[delivery].made[part];
@@ -682,6 +688,7 @@ impl Search {
         state.rows[item] = match (meddle, &row) {
             (Meddle::Update, Some(_)) | (Meddle::Insert, None) => apply(row, &attempt, Effect::Write(9), None),
             (Meddle::Delete, _) => None,
+            (Meddle::Replace, _) => apply(None, &attempt, Effect::Write(9), None),
             (Meddle::Update, None) | (Meddle::Insert, Some(_)) => row,
         };
     }
@@ -998,7 +1005,7 @@ fn searches(scope: Scope) -> Vec<Search> {
         deliveries: deliveries.to_vec(), script: script.to_vec(), clocks: vec![0; deliveries.len()], meddler, ..calm.clone() };
     for script in scripts {
         let last = script.len() - 1;
-        for meddler in [None, Some((last, Meddle::Update)), Some((last, Meddle::Delete)), Some((last, Meddle::Insert))] {
+        for meddler in [None, Some((last, Meddle::Update)), Some((last, Meddle::Delete)), Some((last, Meddle::Insert)), Some((last, Meddle::Replace))] {
             match which {
                 0 => for deliveries in [&[Run][..], &[Write]] {
                     all.push(Search { attempts: 3, faults: 3, ticks: 3, takers: 1, ..search(deliveries, script, meddler) });
