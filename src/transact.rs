@@ -68,7 +68,7 @@ pub(crate) struct Tied {
     pub(crate) records: Arc<Core>,
     pub(crate) record: Operation,
     pub(crate) how: How,
-    /// When it is completed.
+    /// When it is completed; where it claims the record itself, not before this.
     pub(crate) at: Millis,
 }
 
@@ -232,7 +232,7 @@ impl Tied {
             How::Claimed => {
                 let answer = serde_json::to_string(made)
                     .map_err(|error| Error::invalid("what was written doesn't serialise as JSON").with_source(error))?;
-                claims::make_request(&self.records, &self.record, owner, self.at, answer)
+                claims::make_request(&self.records, &self.record, owner, claims::now(&self.records), answer)
             }
         })
     }

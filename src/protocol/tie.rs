@@ -114,11 +114,14 @@ impl Tie {
             return Says::Nothing;
         }
         // No attempt takes a record from a greater id.
-        let is_out = record.and_then(|record| record.owner) > Some(id);
+        let is_out = record.and_then(|record| record.owner) > Some(id) || !in_force(Rule::OutOfReach);
         match claim_failed(record, id, now) {
             Claim::Completed => Says::Refuses(Refusal::Recorded),
             Claim::KeyReused => Says::Refuses(Refusal::KeyReused),
-            Claim::Again { above } => Says::Again { above: above.map_or(id, |above| above.max(id)) },
+            Claim::Again { above } => {
+                let above = above.filter(|_| in_force(Rule::AboveOwner));
+                Says::Again { above: above.map_or(id, |above| above.max(id)) }
+            }
             Claim::Busy { .. } if is_out || !suspicious => Says::Refuses(Refusal::InProgress),
             Claim::Unreadable if is_out || !suspicious => Says::Refuses(Refusal::Unusable),
             Claim::Busy { .. } | Claim::Unreadable | Claim::Ours => Says::Nothing,
@@ -161,7 +164,8 @@ impl Tie {
         let Some(Record { owner: Some(owner), status: Status::Completed, .. }) = record else { return false };
         match &self.how {
             How::Completes { owner: ours } => ours == owner,
-            How::Makes { ids } => ids.contains(owner),
+            How::Makes { ids } if in_force(Rule::OwnIds) => ids.contains(owner),
+            How::Makes { ids } => ids.last() == Some(owner),
         }
     }
 

@@ -147,7 +147,7 @@ impl Transaction {
     pub(crate) fn made_by<'s>(&self, index: usize, seen: Option<&'s Seen>) -> Option<(&Call, Option<&'s Seen>)> {
         let call = self.parts.get(index)?.call()?;
         let shown = seen.filter(|seen| judge(call, Some(seen)) == Verdict::Replayed);
-        (shown.is_some() || !self.turned).then_some((call, shown))
+        (shown.is_some() || !(self.turned && in_force(Rule::Turned))).then_some((call, shown))
     }
 
     /// The attempt applied. A fence brings along its item as it was before.

@@ -576,8 +576,12 @@ impl Search {
             let id = self.fresh(state, index, above);
             transaction.renew(id);
         }
+        let now = self.clock(state, index);
         if transaction.fence().is_some() {
-            state.workers[index].fence_at = self.clock(state, index);
+            state.workers[index].fence_at = now;
+        } else if goes_on && self.deliveries[state.workers[index].delivery] != Delivery::Run {
+            // Another attempt, which claims the record as it is by now.
+            state.workers[index].at = now;
         }
         match step {
             Step::Send | Step::Renew { .. } => state.workers[index].phase = Phase::Committing(transaction),
@@ -617,7 +621,7 @@ impl Search {
             at.phase == Phase::Idle || (worker.after & 1 << other != 0 && at.is_let_go())
         });
         let is_left_out = matches!(end, End::Contended | End::Committed(Outcome::NotApplied));
-        if is_left_out && is_alone && !worker.disturbed && !state.has_meddled {
+        if is_left_out && is_alone && !worker.disturbed && self.attempts > 1 && !state.has_meddled {
             state.broken = Some("a worker that is alone and undisturbed gets nothing done");
         }
         let transaction = transaction.filter(|_| end == End::Committed(Outcome::Unknown) && self.takers > 0);
@@ -999,42 +1003,64 @@ fn searches(scope: Scope) -> Vec<Search> {
         &[(Verb::Update, Start::Item), (Verb::UpdateIfUnchanged, Start::Item)],
         &[(Verb::Delete, Start::Item), (Verb::CheckUnchanged, Start::Item)],
     ];
-    let which: usize = std::env::var("TIES").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+    let which: usize = std::env::var("TIES").ok().and_then(|text| text.parse().ok()).unwrap_or(99);
     let _ = scope;
-    let search = |deliveries: &[Delivery], script: &[(Verb, Start)], meddler| Search {
-        deliveries: deliveries.to_vec(), script: script.to_vec(), clocks: vec![0; deliveries.len()], meddler, ..calm.clone() };
-    for script in scripts {
-        let last = script.len() - 1;
-        for meddler in [None, Some((last, Meddle::Update)), Some((last, Meddle::Delete)), Some((last, Meddle::Insert)), Some((last, Meddle::Replace))] {
-            match which {
-                0 => for deliveries in [&[Run][..], &[Write]] {
-                    all.push(Search { attempts: 3, faults: 3, ticks: 3, takers: 1, ..search(deliveries, script, meddler) });
-                    all.push(Search { attempts: 3, faults: 3, ticks: 3, tokens: false, ..search(deliveries, script, meddler) });
-                    all.push(Search { attempts: 3, faults: 3, ticks: 6, forgets: true, ..search(deliveries, script, meddler) });
-                },
-                1 => for deliveries in [[Run, Run], [Run, Write], [Write, Write], [Write, OtherWrite]] {
-                    all.push(Search { ticks: 3, ..search(&deliveries, script, meddler) });
-                },
-                2 => for deliveries in [[Run, Run], [Run, Write], [Write, Write]] {
-                    all.push(Search { ticks: 5, faults: 1, forgets: true, ..search(&deliveries, script, meddler) });
-                },
-                3 => for deliveries in [[Run, Run], [Run, Write], [Write, Write]] {
-                    for clocks in [[0, 2], [2, 0]] {
-                        all.push(Search { ticks: 3, clocks: clocks.to_vec(), ..search(&deliveries, script, meddler) });
-                    }
-                },
-                4 => for deliveries in [[Run, Run], [Run, Write], [Write, Write]] {
-                    all.push(Search { ticks: 2, takers: 1, ..search(&deliveries, script, meddler) });
-                    all.push(Search { ticks: 2, attempts: 1, takers: 2, faults: 3, ..search(&deliveries, script, meddler) });
-                },
-                5 => for deliveries in [[Run, Run, Write], [Run, Write, Write], [Write, Write, Write], [Run, Run, Run]] {
-                    all.push(Search { ticks: 2, faults: 1, ..search(&deliveries, script, meddler) });
-                },
-                _ => for deliveries in [[Run, Run], [Run, Write], [Write, Write]] {
-                    all.push(Search { ticks: 2, attempts: 3, faults: 3, ..search(&deliveries, script, meddler) });
-                },
+    let search = |deliveries: &[Delivery], script: &[(Verb, Start)], meddle: Option<Meddle>| Search {
+        deliveries: deliveries.to_vec(),
+        script: script.to_vec(),
+        clocks: vec![0; deliveries.len()],
+        meddler: meddle.map(|meddle| (script.len() - 1, meddle)),
+        ..calm.clone()
+    };
+    let meddles = [None, Some(Meddle::Update), Some(Meddle::Delete), Some(Meddle::Insert), Some(Meddle::Replace)];
+    let pairs = [[Run, Run], [Run, Write], [Write, Write]];
+    if which == 99 || which == 0 {
+        for script in scripts {
+            for meddle in meddles {
+                for deliveries in [[Run], [Write]] {
+                    all.push(Search { attempts: 3, ..search(&deliveries, script, meddle) });
+                }
             }
         }
+    }
+    if which == 99 || which == 1 {
+        for script in scripts {
+            for deliveries in [[Run], [Write]] {
+                all.push(Search { attempts: 1, takers: 1, tokens: false, ..search(&deliveries, script, Some(Meddle::Update)) });
+            }
+        }
+    }
+    if which == 99 || which == 2 {
+        for script in &scripts[..2] {
+            for deliveries in pairs {
+                all.push(Search { ticks: 2, faults: 1, ..search(&deliveries, script, Some(Meddle::Update)) });
+            }
+        }
+    }
+    if which == 99 || which == 3 {
+        for deliveries in pairs {
+            for clocks in [[0, 2], [2, 0]] {
+                all.push(Search { faults: 1, ticks: 2, clocks: clocks.to_vec(), ..search(&deliveries, scripts[0], None) });
+            }
+        }
+    }
+    if which == 99 || which == 4 {
+        for deliveries in [[Run], [Write]] {
+            all.push(Search { ticks: 5, forgets: true, ..search(&deliveries, scripts[0], Some(Meddle::Update)) });
+        }
+    }
+    if which == 99 || which == 5 {
+        for deliveries in pairs {
+            all.push(Search { ticks: 5, faults: 1, forgets: true, ..search(&deliveries, scripts[2], None) });
+        }
+    }
+    if which == 6 {
+        for deliveries in pairs {
+            all.push(Search { ticks: 2, ..search(&deliveries, scripts[0], Some(Meddle::Update)) });
+        }
+    }
+    if which == 7 {
+            all.push(Search { ticks: 2, faults: 1, ..search(&[Run, Write, Write], scripts[0], None) });
     }
     all
 }
