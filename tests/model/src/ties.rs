@@ -1,8 +1,8 @@
 //! The search of transactions that are tied to a record: workers to each of which one operation is delivered, as a run that commits what
 //! it staged or as a recorded write, on a network that loses, delays and repeats.
 //!
-//! What is conceded is conceded once the record is forgotten: it vanished, or was claimed, when it had expired. No request arrives
-//! later than a record is kept, counted from the beginning of its call.
+//! What is conceded is conceded once the record is forgotten: it vanished, or was claimed, when it had expired. No claim arrives later
+//! than a record is kept, counted from the time that it claims by; what completes or changes a record that is held may.
 
 use std::fmt;
 
@@ -177,8 +177,6 @@ enum End {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Request {
     delivery: usize,
-    /// When its call began.
-    began: Millis,
     sent: Sent,
 }
 
@@ -338,12 +336,12 @@ impl Search {
 
     /// Whether it can still arrive: what claims doesn't come later than a record is kept.
     fn may_arrive(&self, state: &State, request: &Request) -> bool {
-        let claims = match request.sent {
-            Sent::Claim { .. } => true,
-            Sent::Commit { .. } => self.deliveries[request.delivery] != Delivery::Run,
-            Sent::Release { .. } | Sent::Extend { .. } => false,
+        let made = match request.sent {
+            Sent::Claim { now, .. } => now,
+            Sent::Commit { at, .. } if self.deliveries[request.delivery] != Delivery::Run => at,
+            Sent::Commit { .. } | Sent::Release { .. } | Sent::Extend { .. } => return true,
         };
-        !claims || state.now + self.clocks[request.delivery] < self.kept_until(request.began)
+        state.now + self.clocks[request.delivery] < self.kept_until(made)
     }
 
     fn kept_until(&self, at: Millis) -> Millis {
@@ -383,12 +381,7 @@ impl Search {
             },
             phase => unreachable!("{phase:?} sends nothing"),
         };
-        // A fence is a call of its own.
-        let began = match sent {
-            Sent::Claim { now, .. } => now,
-            _ => worker.at,
-        };
-        Request { delivery: worker.delivery, began, sent }
+        Request { delivery: worker.delivery, sent }
     }
 
     /// Lets a request reach the tables.
@@ -857,7 +850,7 @@ impl Model for Search {
                 let Worker { delivery, id: owner, .. } = state.workers[index];
                 let now = self.clock(&state, index);
                 let sent = Sent::Extend { owner, until: now + LEASE };
-                self.delay(&mut state, Request { delivery, began: now, sent });
+                self.delay(&mut state, Request { delivery, sent });
             }
             Arrive(index) => {
                 let request = state.late.remove(index);
@@ -971,97 +964,102 @@ impl Search {
 
 impl Searched for Search {}
 
+type Script = &'static [(Verb, Start)];
+
+const SCRIPTS: [Script; 9] = [
+    &[(Verb::UpdateIfUnchanged, Start::Item)],
+    &[(Verb::DeleteAt, Start::Item)],
+    &[(Verb::Upsert, Start::Item)],
+    &[(Verb::Insert, Start::Nothing)],
+    &[(Verb::Insert, Start::Tombstone)],
+    &[(Verb::Upsert, Start::Foreign)],
+    &[(Verb::Delete, Start::Item)],
+    &[(Verb::Update, Start::Item), (Verb::UpdateIfUnchanged, Start::Item)],
+    &[(Verb::Delete, Start::Item), (Verb::CheckUnchanged, Start::Item)],
+];
+/// What a meddler can make refuse, and what leaves nothing; for searches that grow fast.
+const REFUSABLE: [Script; 2] = [SCRIPTS[0], SCRIPTS[1]];
+const MEDDLES: [Option<Meddle>; 5] =
+    [None, Some(Meddle::Update), Some(Meddle::Delete), Some(Meddle::Insert), Some(Meddle::Replace)];
+const ALONE: [&[Delivery]; 2] = [&[Delivery::Run], &[Delivery::Write]];
+const PAIRS: [&[Delivery]; 3] =
+    [&[Delivery::Run, Delivery::Run], &[Delivery::Run, Delivery::Write], &[Delivery::Write, Delivery::Write]];
+const TRIPLES: [&[Delivery]; 2] =
+    [&[Delivery::Run, Delivery::Run, Delivery::Write], &[Delivery::Run, Delivery::Write, Delivery::Write]];
+
 /// Runs a scope of tied transactions, with one rule taken away or with all of them, and stops at a violation.
 #[must_use]
 pub fn check_ties(scope: Scope, without: Option<Rule>) -> Finding {
-    check_all(&searches(scope), without)
+    let mut all = small();
+    if scope == Scope::Large {
+        all.extend(large());
+    }
+    check_all(&all, without)
 }
 
-fn searches(scope: Scope) -> Vec<Search> {
-    use Delivery::{OtherWrite, Run, Write};
-    let calm = Search {
-        deliveries: Vec::new(),
-        script: Vec::new(),
-        clocks: Vec::new(),
-        meddler: None,
+/// Two attempts and two faults of these workers on what they write, with what another does to the last item; time stands still.
+fn search(deliveries: &[Delivery], script: Script, meddle: Option<Meddle>) -> Search {
+    Search {
+        deliveries: deliveries.to_vec(),
+        script: script.to_vec(),
+        clocks: vec![0; deliveries.len()],
+        meddler: meddle.map(|meddle| (script.len() - 1, meddle)),
         tokens: true,
         attempts: 2,
         faults: 2,
         ticks: 1,
         forgets: false,
         takers: 0,
-    };
+    }
+}
+
+fn small() -> Vec<Search> {
     let mut all = Vec::new();
-    let scripts: [&[(Verb, Start)]; 9] = [
-        &[(Verb::UpdateIfUnchanged, Start::Item)],
-        &[(Verb::DeleteAt, Start::Item)],
-        &[(Verb::Upsert, Start::Item)],
-        &[(Verb::Insert, Start::Nothing)],
-        &[(Verb::Insert, Start::Tombstone)],
-        &[(Verb::Upsert, Start::Foreign)],
-        &[(Verb::Delete, Start::Item)],
-        &[(Verb::Update, Start::Item), (Verb::UpdateIfUnchanged, Start::Item)],
-        &[(Verb::Delete, Start::Item), (Verb::CheckUnchanged, Start::Item)],
-    ];
-    let which: usize = std::env::var("TIES").ok().and_then(|text| text.parse().ok()).unwrap_or(99);
-    let _ = scope;
-    let search = |deliveries: &[Delivery], script: &[(Verb, Start)], meddle: Option<Meddle>| Search {
-        deliveries: deliveries.to_vec(),
-        script: script.to_vec(),
-        clocks: vec![0; deliveries.len()],
-        meddler: meddle.map(|meddle| (script.len() - 1, meddle)),
-        ..calm.clone()
-    };
-    let meddles = [None, Some(Meddle::Update), Some(Meddle::Delete), Some(Meddle::Insert), Some(Meddle::Replace)];
-    let pairs = [[Run, Run], [Run, Write], [Write, Write]];
-    if which == 99 || which == 0 {
-        for script in scripts {
-            for meddle in meddles {
-                for deliveries in [[Run], [Write]] {
-                    all.push(Search { attempts: 3, ..search(&deliveries, script, meddle) });
-                }
-            }
-        }
+    for (script, deliveries) in SCRIPTS.into_iter().flat_map(|script| ALONE.map(|deliveries| (script, deliveries))) {
+        all.extend(MEDDLES.map(|meddle| Search { attempts: 3, ..search(deliveries, script, meddle) }));
+        let update = search(deliveries, script, Some(Meddle::Update));
+        all.push(Search { attempts: 1, takers: 1, tokens: false, ..update });
     }
-    if which == 99 || which == 1 {
-        for script in scripts {
-            for deliveries in [[Run], [Write]] {
-                all.push(Search { attempts: 1, takers: 1, tokens: false, ..search(&deliveries, script, Some(Meddle::Update)) });
-            }
-        }
+    for deliveries in ALONE {
+        let update = search(deliveries, SCRIPTS[0], Some(Meddle::Update));
+        all.push(Search { ticks: 5, forgets: true, ..update });
     }
-    if which == 99 || which == 2 {
-        for script in &scripts[..2] {
-            for deliveries in pairs {
-                all.push(Search { ticks: 2, faults: 1, ..search(&deliveries, script, Some(Meddle::Update)) });
-            }
-        }
+    for deliveries in PAIRS {
+        let calm = search(deliveries, SCRIPTS[0], None);
+        all.extend([[0, 2], [2, 0]].map(|clocks| Search {
+            faults: 1,
+            ticks: 2,
+            clocks: clocks.to_vec(),
+            ..calm.clone()
+        }));
+        all.extend(REFUSABLE.map(|script| Search {
+            faults: 1,
+            ticks: 2,
+            ..search(deliveries, script, Some(Meddle::Update))
+        }));
+        all.push(calm);
+        all.push(Search { faults: 1, ticks: 5, forgets: true, ..search(deliveries, SCRIPTS[2], None) });
     }
-    if which == 99 || which == 3 {
-        for deliveries in pairs {
-            for clocks in [[0, 2], [2, 0]] {
-                all.push(Search { faults: 1, ticks: 2, clocks: clocks.to_vec(), ..search(&deliveries, scripts[0], None) });
-            }
-        }
+    all
+}
+
+fn large() -> Vec<Search> {
+    let mut all = Vec::new();
+    for (script, deliveries) in SCRIPTS.into_iter().flat_map(|script| ALONE.map(|deliveries| (script, deliveries))) {
+        all.extend(MEDDLES.map(|meddle| Search { attempts: 3, faults: 3, ..search(deliveries, script, meddle) }));
+        all.extend(MEDDLES.map(|meddle| Search { takers: 2, ..search(deliveries, script, meddle) }));
+        all.push(Search { ticks: 5, forgets: true, takers: 1, ..search(deliveries, script, None) });
     }
-    if which == 99 || which == 4 {
-        for deliveries in [[Run], [Write]] {
-            all.push(Search { ticks: 5, forgets: true, ..search(&deliveries, scripts[0], Some(Meddle::Update)) });
-        }
+    for script in SCRIPTS {
+        let others = [Delivery::Write, Delivery::OtherWrite];
+        all.extend(PAIRS.map(|deliveries| search(deliveries, script, Some(Meddle::Update))));
+        all.push(search(&others, script, Some(Meddle::Update)));
     }
-    if which == 99 || which == 5 {
-        for deliveries in pairs {
-            all.push(Search { ticks: 5, faults: 1, forgets: true, ..search(&deliveries, scripts[2], None) });
-        }
+    for deliveries in PAIRS {
+        all.push(Search { faults: 1, ticks: 2, takers: 1, attempts: 1, ..search(deliveries, SCRIPTS[0], None) });
+        all.push(Search { ticks: 2, ..search(deliveries, SCRIPTS[0], None) });
     }
-    if which == 6 {
-        for deliveries in pairs {
-            all.push(Search { ticks: 2, ..search(&deliveries, scripts[0], Some(Meddle::Update)) });
-        }
-    }
-    if which == 7 {
-            all.push(Search { ticks: 2, faults: 1, ..search(&[Run, Write, Write], scripts[0], None) });
-    }
+    all.extend(TRIPLES.map(|deliveries| Search { faults: 1, ..search(deliveries, SCRIPTS[0], Some(Meddle::Update)) }));
     all
 }
 
