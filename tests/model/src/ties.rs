@@ -142,7 +142,7 @@ struct Worker {
     after: u8,
     /// The record was forgotten since it began.
     forgotten: bool,
-    /// It ended without the record's release.
+    /// It ended without the record's release, or may claim it yet.
     holds_on: bool,
     /// It has taken up the unknown outcome of another.
     takes_up: bool,
@@ -599,6 +599,9 @@ impl Search {
 
     /// Tells the worker, and looks whether it is left out by what is over.
     fn end(&self, state: &mut State, index: usize, end: End, transaction: Option<Transaction>) {
+        let ended = &mut state.workers[index];
+        // Its claim may come late, and leaves the record when the lease ends.
+        ended.holds_on |= ended.phase == Phase::Claiming && ended.suspicious;
         let is_in_the_way =
             matches!(end, End::Busy | End::Committed(Outcome::Refused(Refusal::InProgress)));
         let owner = state.record.and_then(|stored| stored.record.owner).map(|owner| (owner.0 % SPREAD) as usize);
