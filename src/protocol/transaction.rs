@@ -107,7 +107,6 @@ impl Transaction {
         (self, step)
     }
 
-    
     pub(crate) fn parts(&self) -> &[Part] {
         &self.parts
     }

@@ -602,8 +602,7 @@ impl Search {
         let ended = &mut state.workers[index];
         // Its claim may come late, and leaves the record when the lease ends.
         ended.holds_on |= ended.phase == Phase::Claiming && ended.suspicious;
-        let is_in_the_way =
-            matches!(end, End::Busy | End::Committed(Outcome::Refused(Refusal::InProgress)));
+        let is_in_the_way = matches!(end, End::Busy | End::Committed(Outcome::Refused(Refusal::InProgress)));
         let owner = state.record.and_then(|stored| stored.record.owner).map(|owner| (owner.0 % SPREAD) as usize);
         let worker = &state.workers[index];
         if let Some(owner) = owner.filter(|_| is_in_the_way) {
@@ -613,9 +612,9 @@ impl Search {
             }
         }
         let others = state.workers.iter().enumerate().filter(|(other, _)| *other != index);
-        let is_alone = others.clone().all(|(other, at)| {
-            at.phase == Phase::Idle || (worker.after & 1 << other != 0 && at.is_let_go())
-        });
+        let is_alone = others
+            .clone()
+            .all(|(other, at)| at.phase == Phase::Idle || (worker.after & 1 << other != 0 && at.is_let_go()));
         let is_left_out = matches!(end, End::Contended | End::Committed(Outcome::NotApplied));
         if is_left_out && is_alone && !worker.disturbed && self.attempts > 1 && !state.has_meddled {
             state.broken = Some("a worker that is alone and undisturbed gets nothing done");
@@ -723,7 +722,6 @@ impl Worker {
 }
 
 impl State {
-
     fn over(&self) -> u8 {
         let is_over = |worker: &Worker| matches!(worker.phase, Phase::Ended(..) | Phase::Crashed);
         (0..self.workers.len()).filter(|index| is_over(&self.workers[*index])).fold(0, |over, index| over | 1 << index)
@@ -834,9 +832,9 @@ impl Model for Search {
         };
         let mut state = last.clone();
         match action {
-            AnswerTwice(_) | LoseReply(_) | GiveUp(_) | Reject(_) | Crash(_) | Beat(_) => {
-                state.faults = state.faults.saturating_sub(1);
-            }
+            // What came too late to arrive is rejected for nothing.
+            Reject(index) if !self.may_arrive(last, &self.request(&last.workers[index])) => {}
+            AnswerTwice(_) | LoseReply(_) | GiveUp(_) | Reject(_) | Crash(_) | Beat(_) => state.faults -= 1,
             _ => {}
         }
         match action {
@@ -878,8 +876,13 @@ impl Model for Search {
             Crash(index) if state.workers[index].phase == Phase::Working => {
                 state.workers[index].phase = Phase::Crashed;
             }
-            Answer(index) | AnswerInPart(index, _) | AnswerTwice(index) | LoseReply(index) | GiveUp(index)
-            | Reject(index) | Crash(index) => {
+            Answer(index)
+            | AnswerInPart(index, _)
+            | AnswerTwice(index)
+            | LoseReply(index)
+            | GiveUp(index)
+            | Reject(index)
+            | Crash(index) => {
                 return self.send(state, index, action);
             }
         }
