@@ -22,7 +22,8 @@ pub(crate) struct Tie {
 enum How {
     /// It completes the record that this owner holds: writes staged in a run.
     Completes { owner: WriteId },
-    /// It claims the record and completes it in one: a recorded write. Its ids, of which the last is sent; the others can't apply any more.
+    /// It claims the record and completes it in one: a recorded write. Its ids, of which the last is sent; an earlier one may come late, and
+    /// complete the record in its place.
     Makes { ids: Vec<WriteId> },
 }
 
