@@ -68,7 +68,7 @@ pub(crate) struct Tied {
     pub(crate) records: Arc<Core>,
     pub(crate) record: Operation,
     pub(crate) how: How,
-    /// When it is completed.
+    /// When it is completed; where it claims the record itself, not before this.
     pub(crate) at: Millis,
 }
 
@@ -490,12 +490,16 @@ impl Run<'_> {
     fn made(&self, replayed: bool) -> Vec<Made> {
         let made = self.actions.iter().zip(&self.items).enumerate().map(|(index, (action, item))| {
             let seen = item.as_ref().filter(|_| replayed).map(|item| action.table.format().read(item));
-            let Some(call) = self.transaction.made_by(index, seen.as_ref()) else { return (None, None) };
+            let told = match replayed {
+                true => self.transaction.made_by(index, seen.as_ref()),
+                false => self.transaction.parts()[index].call().map(|call| (call, None)),
+            };
+            let Some((call, seen)) = told else { return (None, None) };
             if action.operation == "delete" {
                 return (None, None);
             }
-            let version = call.version_made(seen.as_ref());
-            let birth = seen.as_ref().and_then(|seen| seen.log()).map(|log| log.birth).or_else(|| call.birth_made());
+            let version = call.version_made(seen);
+            let birth = seen.and_then(|seen| seen.log()).map(|log| log.birth).or_else(|| call.birth_made());
             (version, version.zip(birth).map(|(version, birth)| Etag::new(version, Birth::Known(birth))))
         });
         made.collect()

@@ -59,6 +59,16 @@ pub(crate) enum Rule {
     LeasesGrow,
     /// Whether a completion went through can't be told once it may have been forgotten.
     Forgotten,
+
+    // Of transactions that are tied to a record.
+    /// A recorded write recognises the record that any of its ids has completed.
+    OwnIds,
+    /// A suspicious recorded write is refused by a record under way only where its owner's id is greater, so that no attempt takes it.
+    OutOfReach,
+    /// A recorded write that goes on does so by an id above the record's owner.
+    AboveOwner,
+    /// What a transaction has made that went on in doubt is told only by an item that shows it.
+    Turned,
 }
 
 /// Whether a rule is in force.

@@ -22,7 +22,8 @@ pub(crate) struct Tie {
 enum How {
     /// It completes the record that this owner holds: writes staged in a run.
     Completes { owner: WriteId },
-    /// It claims the record and completes it in one: a recorded write. Its ids, of which the last is sent; the others can't apply any more.
+    /// It claims the record and completes it in one: a recorded write. Its ids, of which the last is sent; an earlier one may come late, and
+    /// complete the record in its place.
     Makes { ids: Vec<WriteId> },
 }
 
@@ -114,11 +115,14 @@ impl Tie {
             return Says::Nothing;
         }
         // No attempt takes a record from a greater id.
-        let is_out = record.and_then(|record| record.owner) > Some(id);
+        let is_out = record.and_then(|record| record.owner) > Some(id) || !in_force(Rule::OutOfReach);
         match claim_failed(record, id, now) {
             Claim::Completed => Says::Refuses(Refusal::Recorded),
             Claim::KeyReused => Says::Refuses(Refusal::KeyReused),
-            Claim::Again { above } => Says::Again { above: above.map_or(id, |above| above.max(id)) },
+            Claim::Again { above } => {
+                let above = above.filter(|_| in_force(Rule::AboveOwner));
+                Says::Again { above: above.map_or(id, |above| above.max(id)) }
+            }
             Claim::Busy { .. } if is_out || !suspicious => Says::Refuses(Refusal::InProgress),
             Claim::Unreadable if is_out || !suspicious => Says::Refuses(Refusal::Unusable),
             Claim::Busy { .. } | Claim::Unreadable | Claim::Ours => Says::Nothing,
@@ -161,7 +165,8 @@ impl Tie {
         let Some(Record { owner: Some(owner), status: Status::Completed, .. }) = record else { return false };
         match &self.how {
             How::Completes { owner: ours } => ours == owner,
-            How::Makes { ids } => ids.contains(owner),
+            How::Makes { ids } if in_force(Rule::OwnIds) => ids.contains(owner),
+            How::Makes { ids } => ids.last() == Some(owner),
         }
     }
 

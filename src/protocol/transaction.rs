@@ -18,6 +18,8 @@ pub(crate) struct Transaction {
     suspicious: bool,
     /// Settles an unknown outcome: only ever sends the request that it was made with.
     frozen: bool,
+    /// It has gone on otherwise than an attempt that may have been applied, or may be yet.
+    turned: bool,
     /// Why parts refuse, by their positions.
     refusals: Vec<(usize, Refusal)>,
     /// The part whose item is fenced.
@@ -76,7 +78,7 @@ impl Part {
 impl Transaction {
     /// A transaction of these parts, whose calls all have the same id.
     pub(crate) fn new(parts: Vec<Part>) -> Self {
-        Self { parts, suspicious: false, frozen: false, refusals: Vec::new(), fenced: None, tie: None }
+        Self { parts, suspicious: false, frozen: false, turned: false, refusals: Vec::new(), fenced: None, tie: None }
     }
 
     /// The same, tied to a record.
@@ -105,7 +107,6 @@ impl Transaction {
         (self, step)
     }
 
-    #[allow(dead_code, reason = "the model looks at them")]
     pub(crate) fn parts(&self) -> &[Part] {
         &self.parts
     }
@@ -139,11 +140,13 @@ impl Transaction {
         Some(Fence::Part(index, self.parts[index].call()?.attempt()))
     }
 
-    /// The call of a part, where it tells what its write has made: an earlier attempt, which may be the one that applied, may have gone
-    /// by another guard, of which nothing but the item could tell.
-    pub(crate) fn made_by(&self, index: usize, seen: Option<&Seen>) -> Option<&Call> {
+    /// The call of a part, where it tells what a write has made that was found applied, and the item, where that shows it. Another's item
+    /// may have taken the place of what was made, and an earlier attempt, which may be the one that applied, may have gone by another
+    /// guard or id, of which nothing but the item could tell.
+    pub(crate) fn made_by<'s>(&self, index: usize, seen: Option<&'s Seen>) -> Option<(&Call, Option<&'s Seen>)> {
         let call = self.parts.get(index)?.call()?;
-        (seen.is_some() || !self.suspicious || call.guard == call.expect.guard()).then_some(call)
+        let shown = seen.filter(|seen| judge(call, Some(seen)) == Verdict::Replayed);
+        (shown.is_some() || !(self.turned && in_force(Rule::Turned))).then_some((call, shown))
     }
 
     /// The attempt applied. A fence brings along its item as it was before.
@@ -233,9 +236,11 @@ impl Transaction {
         let mut renews = above;
         for (index, verdict, seen) in going_on {
             if let (Verdict::Again { guard, above }, Some(call)) = (verdict, self.parts[index].call_mut()) {
+                self.turned |= in_doubt && guard != call.guard;
                 renews = renews.max(call.go_on(guard, above, seen));
             }
         }
+        self.turned |= in_doubt && renews.is_some();
         renews.map_or(Step::Send, |above| Step::Renew { above })
     }
 

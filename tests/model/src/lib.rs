@@ -22,9 +22,11 @@ mod promise;
 mod scopes;
 mod search;
 mod table;
+mod ties;
 mod transactions;
 
 pub use claims::check_claims;
 pub use protocol::rules::Rule;
 pub use scopes::{Finding, Scope, check};
+pub use ties::check_ties;
 pub use transactions::check_transactions;

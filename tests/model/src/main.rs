@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use dynamo_once_model::{Rule, Scope, check, check_claims, check_transactions};
+use dynamo_once_model::{Rule, Scope, check, check_claims, check_ties, check_transactions};
 
 fn main() -> ExitCode {
     let scope = match std::env::args().nth(1).as_deref() {
@@ -22,11 +22,15 @@ fn main() -> ExitCode {
     let transactions = check_transactions(scope, None);
     println!("the transactions as they are: {transactions}");
     sound &= transactions.violation.is_none();
+    let ties = check_ties(scope, None);
+    println!("the ties as they are: {ties}");
+    sound &= ties.violation.is_none();
     let writes = Rule::OF_WRITES.into_iter().map(|rule| (rule, check(Scope::Small, Some(rule))));
     let records = Rule::OF_RECORDS.into_iter().map(|rule| (rule, check_claims(Scope::Small, Some(rule))));
     let transactions = Rule::OF_TRANSACTIONS.into_iter();
     let transactions = transactions.map(|rule| (rule, check_transactions(Scope::Small, Some(rule))));
-    for (rule, without) in writes.chain(records).chain(transactions) {
+    let ties = Rule::OF_TIES.into_iter().map(|rule| (rule, check_ties(Scope::Small, Some(rule))));
+    for (rule, without) in writes.chain(records).chain(transactions).chain(ties) {
         println!("without {rule:?}: {without}");
         sound &= without.violation.is_some();
     }

@@ -423,7 +423,10 @@ impl Search {
         };
         for part in 0..transaction.parts().len() {
             let seen = failed.iter().find(|(other, _)| *other == part).and_then(|(_, row)| Some(&row.as_ref()?.seen));
-            let told = transaction.made_by(part, seen).and_then(|call| call.version_made(seen));
+            let told = match outcome {
+                Outcome::Applied => transaction.parts()[part].call().and_then(|call| call.version_made(None)),
+                _ => transaction.made_by(part, seen).and_then(|(call, seen)| call.version_made(seen)),
+            };
             let made = state.facts[script].made[self.scripts[script][part].0];
             let leaves_an_item = matches!(self.effect(script, part), Some(Effect::Write(_)));
             if leaves_an_item && told.is_some() && told != made && !state.facts[script].conceded {
