@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::history::{Delivery, History, Key, Stands, Told};
+use crate::history::{Delivery, History, Key, Stands, Step, Told};
 
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
@@ -124,8 +124,11 @@ fn lockouts(history: &History, deliveries: &[&Delivery]) -> Vec<Wrong> {
     let is_held = |from: &Delivery| {
         deliveries.iter().any(|other| {
             let overlaps = other.began < from.ended && from.began < other.ended && !std::ptr::eq(*other, from);
-            // Its record may be claimed until the lease ends.
-            let is_gone = matches!(other.told, Told::Crashed(_) | Told::Unknown | Told::GaveUp | Told::Superseded);
+            // Who is gone may hold the record until the lease ends; not so who hadn't claimed it, or had completed it.
+            let is_gone = match other.told {
+                Told::Crashed(step) => !matches!(step, Step::ClaimUnsent | Step::Answered),
+                told => matches!(told, Told::Unknown | Told::GaveUp),
+            };
             overlaps || (is_gone && other.ended <= from.began && from.began <= other.ended + history.lease)
         })
     };

@@ -106,8 +106,9 @@ fn a_new_key_that_is_told_of_another_run_is_locked_out() {
 }
 
 #[test]
-fn a_key_is_locked_out_once_a_failed_or_refused_run_is_over_or_a_lease_has_ended() {
-    for (told, began) in [(Failed, 1.5), (Crashed(Step::Claimed), 2.1), (Unknown, 2.1), (Superseded, 2.1)] {
+fn a_key_is_locked_out_where_nobody_claimed_it_or_it_was_released_or_its_lease_has_ended() {
+    let released = [Failed, Superseded, Crashed(Step::ClaimUnsent), Crashed(Step::Answered)].map(|told| (told, 1.5));
+    for (told, began) in released.into_iter().chain([(Crashed(Step::Claimed), 2.1), (Unknown, 2.1)]) {
         let story = Story::of_an_effect().delivers((0.0, 1.0), told).delivers((began, 2.2), InProgress);
         story.delivers((4.0, 5.0), Ran(ONE)).shows(&[Fault::Lockout]);
     }
