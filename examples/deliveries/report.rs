@@ -50,17 +50,16 @@ pub(crate) fn text(options: &Options, run: &Run, findings: &Findings) -> String 
         stands().filter(|stands| !stands.has_basket).count(),
         history.counted,
     );
-    let mut found: BTreeMap<(Fault, &str), (usize, BTreeSet<Option<Key>>)> = BTreeMap::new();
+    let mut found: BTreeMap<(Fault, &str), Vec<Option<Key>>> = BTreeMap::new();
     for finding in &findings.all {
-        let (count, keys) = found.entry((finding.fault, finding.why)).or_default();
-        *count += 1;
-        keys.insert(finding.key);
+        found.entry((finding.fault, finding.why)).or_default().push(finding.key);
     }
     if !found.is_empty() {
         text.push_str("\nfound:\n");
     }
-    for ((fault, what), (count, keys)) in found {
-        let _ = writeln!(text, "{count:>6}  {}, of {} keys: {what}", fault.name(), keys.len());
+    for ((fault, what), keys) in found {
+        let of = keys.iter().collect::<BTreeSet<_>>().len();
+        let _ = writeln!(text, "{:>6}  {}, of {of} keys: {what}", keys.len(), fault.name());
     }
     let verdict = if findings.all.is_empty() { "Every promise was kept." } else { "Promises were broken." };
     let _ = writeln!(text, "\n{verdict}");
