@@ -1,19 +1,16 @@
 //! The two sides of the network: `Tagged` above the faults says whose a request is, `Observed` below them sees what
 //! really reaches the table and what the table really does.
 
-use aws_sdk_dynamodb::error::BoxError;
-use aws_smithy_runtime_api::client::connector_metadata::ConnectorMetadata;
 use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+    HttpClient, HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_runtime_api::client::runtime_components::{RuntimeComponents, RuntimeComponentsBuilder};
-use aws_smithy_types::config_bag::ConfigBag;
 use serde_json::Value;
 
 use crate::history::{Delivery, Did, Token};
 use crate::journal::{Journal, UnderWay};
+use crate::layer::layered;
 
 /// The attribute that marks a tombstone.
 pub(crate) const TOMBSTONE: &str = "_wt";
@@ -25,20 +22,13 @@ const TAG: &str = "x-chaos-request";
 
 /// Tags each request with the call that sends it.
 pub(crate) fn tagged(inner: impl HttpClient + 'static) -> SharedHttpClient {
-    SharedHttpClient::new(Layer { inner: SharedHttpClient::new(inner), wrap: |connector| Tagged { inner: connector } })
+    layered(inner, |connector| Tagged { inner: connector })
 }
 
 /// Writes down what the table does.
 pub(crate) fn observed(inner: impl HttpClient + 'static, journal: &Journal) -> SharedHttpClient {
     let journal = journal.clone();
-    let wrap = move |connector| Observed { inner: connector, journal: journal.clone() };
-    SharedHttpClient::new(Layer { inner: SharedHttpClient::new(inner), wrap })
-}
-
-/// An HTTP client whose connectors are another one's, wrapped.
-struct Layer<W> {
-    inner: SharedHttpClient,
-    wrap: W,
+    layered(inner, move |connector| Observed { inner: connector, journal: journal.clone() })
 }
 
 #[derive(Debug, Clone)]
@@ -127,37 +117,5 @@ impl Write {
         };
         let key = body[place]["id"]["S"].as_str()?.to_owned();
         Some(Self { token, request: number.parse().ok()?, key, carries_change })
-    }
-}
-
-impl<W, C> HttpClient for Layer<W>
-where
-    W: Fn(SharedHttpConnector) -> C + Send + Sync,
-    C: HttpConnector + 'static,
-{
-    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
-        SharedHttpConnector::new((self.wrap)(self.inner.http_connector(settings, components)))
-    }
-
-    fn validate_base_client_config(
-        &self,
-        components: &RuntimeComponentsBuilder,
-        bag: &ConfigBag,
-    ) -> Result<(), BoxError> {
-        HttpClient::validate_base_client_config(&self.inner, components, bag)
-    }
-
-    fn validate_final_config(&self, components: &RuntimeComponents, bag: &ConfigBag) -> Result<(), BoxError> {
-        HttpClient::validate_final_config(&self.inner, components, bag)
-    }
-
-    fn connector_metadata(&self) -> Option<ConnectorMetadata> {
-        self.inner.connector_metadata()
-    }
-}
-
-impl<W> std::fmt::Debug for Layer<W> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Layer").field("inner", &self.inner).finish_non_exhaustive()
     }
 }

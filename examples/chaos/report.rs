@@ -88,7 +88,7 @@ impl Report {
             processes: options.processes,
             seed: options.seed,
             tombstones: options.tombstones(),
-            rates: options.named_rates(),
+            rates: options.given.named(),
             seconds: run.took.as_secs_f64(),
             faults: run.faults,
             verbs: Verb::COUNTED.iter().map(|verb| row(verb.name(), &|other| other == *verb)).collect(),

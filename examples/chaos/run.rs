@@ -20,7 +20,8 @@ use crate::history::{History, Image};
 use crate::journal::Journal;
 use crate::network::{TOMBSTONE, observed, tagged};
 use crate::once::Once;
-use crate::options::{ATTEMPT_TIMEOUT, Options};
+use crate::options::Options;
+use crate::rates::ATTEMPT_TIMEOUT;
 use crate::workload::workload;
 
 /// What a run leaves behind.
@@ -91,7 +92,7 @@ impl Place {
         let mut clients = Vec::new();
         for process in 0..options.processes {
             let network = Faults::around(observed(self.http.clone(), &journal));
-            network.seeded(options.seed.wrapping_add(process.into()), options.rates())?;
+            network.seeded(options.seed.wrapping_add(process.into()), options.given.rates())?;
             clients.push(self.client(options, &process.to_string(), SharedHttpClient::new(network.clone())));
             networks.push(network);
         }

@@ -91,6 +91,7 @@ on_every_network! {
     times::an_item_without_a_time_does_not_expire
     once::an_operation_runs_once_and_every_delivery_is_answered
     once::a_failed_operation_runs_again
+    once::a_payment_is_made_once_with_its_record
     transactions::a_payment_is_made_whole_and_once
     transactions::a_transaction_refused_by_one_part_does_nothing
 }
