@@ -9,6 +9,7 @@ mod batches;
 mod behaviours;
 mod once;
 mod queries;
+mod recorded;
 mod single_table;
 mod times;
 mod tombstones;
@@ -92,6 +93,10 @@ on_every_network! {
     once::an_operation_runs_once_and_every_delivery_is_answered
     once::a_failed_operation_runs_again
     once::a_payment_is_made_once_with_its_record
+    once::what_is_final_or_large_is_replayed
+    recorded::every_verb_is_written_once_for_its_key
+    recorded::a_transaction_is_written_once_for_its_key
+    recorded::a_refusal_is_not_recorded_and_another_content_is_refused
     transactions::a_payment_is_made_whole_and_once
     transactions::a_transaction_refused_by_one_part_does_nothing
 }

@@ -39,6 +39,23 @@ pub(crate) async fn a_failed_operation_runs_again(world: Arc<World>) -> Outcomes
     Ok(())
 }
 
+pub(crate) async fn what_is_final_or_large_is_replayed(world: Arc<World>) -> Outcomes {
+    let records = world.records().await?;
+    let large = "a large answer ".repeat(40_000);
+    for delivery in 0..2 {
+        let ran = records.once("large").run(async |_| Ok::<_, Error>(large.clone())).await?;
+        assert_eq!((ran.answer() == &large, ran.is_replayed()), (true, delivery > 0));
+        let fail = async |_| Err::<(), _>("no such account".to_owned());
+        let failed = records.once("final").run_storing_failures(|_| true, fail).await;
+        let failed_before = matches!(&failed, Err(OnceError::FailedBefore(_)));
+        assert!(
+            matches!(&failed, Err(OnceError::Failed(why) | OnceError::FailedBefore(why)) if why == "no such account")
+        );
+        assert_eq!(failed_before, delivery > 0, "{failed:?}");
+    }
+    Ok(())
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Item)]
 #[item(table = "savings")]
 struct Savings {
