@@ -53,7 +53,7 @@
 //! From the bottom, and no module imports from a higher layer, but that `error` brings items along and verbs name their [`Table`]:
 //! `error`, `value`, `epoch`, `template`, `key`, `index`, `item`, `item_key`, `partition`, `expr`, `maintained`, `tombstone`, `protocol`,
 //! `record`, `stamp`, `fingerprint`, `format`, `versioned`, `token`, `start_token` (no async, no network); `retry` and `meter`; `flight`, `call`
-//! (the only place that sends) and `lanes`; `drive` (the one loop), `settle` and `transact` (a write and a transaction on their way through it
+//! (the only place that sends), `lanes` and `stamped` (attempts as requests); `drive` (the one loop), `settle` and `transact` (a write and a transaction on their way through it
 //! to their outcome) and `claims`; `written`, `pending`, `projection` and `op`, a file for each verb, with `op::pages` and `op::items` under
 //! queries and scans; `table` and `store`; `once`; `batch` and `lambda`.
 //!

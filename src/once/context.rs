@@ -29,7 +29,8 @@ impl Context {
     /// Stages a write: it is made when the operation has answered, in one transaction with all that are staged and with the completion
     /// of the record. So it happens once, whatever crashes, is lost, or runs twice; and not at all where the operation fails.
     ///
-    /// What is staged is written by nobody else than the run that completes the record, and stays unseen until then. At most 99
+    /// What is staged is written by nobody else than the run that completes the record, and stays unseen until then; what is staged after the
+    /// operation has answered, by a task that it left behind, isn't written. At most 99
     /// writes, and one for an item; the transaction takes the place of the completion's request, at two write capacity units for each
     /// KB. Where a part is refused, nothing is written, the record is released, and [`Once::run`](crate::Once::run) says which part it was
     /// ([`Error::part`](crate::Error::part), in the order of staging); the next delivery runs the operation again. A write that can't be
