@@ -44,8 +44,8 @@ pub(crate) enum Reply {
     /// Not applied, since the condition failed for the item as it stands; `None` where there is none.
     ConditionFailed { item: Option<RawItem> },
     /// A transaction that was not applied, since these parts' conditions failed for their items as they stand. Of the other parts it says
-    /// nothing.
-    Cancelled { failed: Vec<(usize, Option<RawItem>)> },
+    /// nothing; of these last ones, not even whether their conditions held: they were throttled, or another transaction was in the way.
+    Cancelled { failed: Vec<(usize, Option<RawItem>)>, withheld: Vec<usize> },
     /// An earlier attempt of the transaction is under way. Sending the same again is the way to find out, after a pause.
     InProgress { error: Error },
     /// Certainly not applied: not sent, or refused before execution. `again` is the pause to make before sending it again, if
@@ -234,7 +234,7 @@ impl fmt::Display for Reply {
         match self {
             Self::Done { .. } => f.write_str("done"),
             Self::ConditionFailed { .. } => f.write_str("condition failed"),
-            Self::Cancelled { failed } => write!(f, "conditions failed: {}", failed.len()),
+            Self::Cancelled { failed, .. } => write!(f, "conditions failed: {}", failed.len()),
             Self::InProgress { error } => write!(f, "in progress: {error}"),
             Self::NotApplied { error, .. } => write!(f, "not applied: {error}"),
             Self::Unanswered { error } => write!(f, "unanswered: {error}"),

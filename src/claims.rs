@@ -14,7 +14,7 @@ use crate::item::RawItem;
 use crate::protocol::claim::{Claim, Hold, Millis, Record, Status, claim_failed, hold_failed};
 use crate::protocol::log::WriteId;
 use crate::record::{
-    COMPLETED, COMPLETED_AT, DATA, EXPIRATION, Ending, Entry, ID, IN_PROGRESS, LEASE, OWNER, STATUS, VALIDATION,
+    COMPLETED, COMPLETED_AT, DATA, EXPIRATION, Ending, Entry, ID, IN_PROGRESS, LEASE, OWNER, STATUS, VALIDATION, WRITE,
     expiration,
 };
 use crate::stamped::number;
@@ -61,6 +61,11 @@ pub(crate) enum Change {
 }
 
 impl Operation {
+    /// Of a write that is recorded, whose fingerprint this is.
+    pub(crate) fn of_write(id: String, fingerprint: &str, kept: Duration) -> Self {
+        Self { id, validation: Some(format!("{WRITE}{fingerprint}")), kept }
+    }
+
     /// Its record.
     pub(crate) fn read(&self, item: &RawItem) -> Entry {
         let mut entry = Entry::read(item);
@@ -193,19 +198,25 @@ fn put(core: &Core, operation: &Operation, owner: WriteId, now: Millis, until: M
         .expression_attribute_values(":now", number(now))
         .expression_attribute_values(":running", text(IN_PROGRESS))
         .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+    let request = request.expression_attribute_names("#validation", VALIDATION);
     let (request, same) = match &operation.validation {
-        None => (request, ""),
-        Some(validation) => (
-            request
-                .item(VALIDATION, text(validation))
-                .expression_attribute_names("#validation", VALIDATION)
-                .expression_attribute_values(":validation", text(validation)),
-            " AND (attribute_not_exists(#validation) OR #validation = :validation)",
+        None => (
+            request.expression_attribute_values(":write", text(WRITE)),
+            "(attribute_not_exists(#validation) OR NOT begins_with(#validation, :write))",
         ),
+        Some(validation) => {
+            let request = request.item(VALIDATION, text(validation));
+            let request = request.expression_attribute_values(":validation", text(validation));
+            let same = match validation.starts_with(WRITE) {
+                true => "#validation = :validation",
+                false => "(attribute_not_exists(#validation) OR #validation = :validation)",
+            };
+            (request, same)
+        }
     };
     let condition = format!(
         "attribute_not_exists(#id) OR ((attribute_not_exists(#owner) OR #owner < :me) AND \
-         (#expiration <= :seconds OR (#status = :running AND #lease <= :now{same})))"
+         (#expiration <= :seconds OR (#status = :running AND #lease <= :now AND {same})))"
     );
     request.condition_expression(condition)
 }

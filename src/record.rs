@@ -22,6 +22,8 @@ pub(crate) const LEASE: &str = "in_progress_expiration";
 pub(crate) const DATA: &str = "data";
 /// The payload's fingerprint.
 pub(crate) const VALIDATION: &str = "validation";
+/// What the fingerprint of a recorded write begins with, which stands there in the place of a payload's.
+pub(crate) const WRITE: &str = "write:";
 /// Who owns it: ours alone, as are the next ones.
 pub(crate) const OWNER: &str = "owner";
 /// A failure that is final, as JSON, in the place of the answer.
@@ -111,9 +113,12 @@ impl Entry {
         Self { record, validation: text(VALIDATION), ending: Ending::read(item), completed_at }
     }
 
-    /// Whether it is known to be of another payload than this.
+    /// Whether it is known to be of another payload than this, or one of both is of a recorded write, and the other of a run.
     pub(crate) fn is_of_another_than(&self, validation: Option<&String>) -> bool {
-        self.validation.as_ref().zip(validation).is_some_and(|(stored, asked)| stored != asked)
+        match (self.validation.as_ref(), validation) {
+            (Some(stored), Some(asked)) => stored != asked,
+            (stored, asked) => stored.or(asked).is_some_and(|validation| validation.starts_with(WRITE)),
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::fingerprint::Fingerprint;
 use crate::item::RawItem;
 use crate::lanes::Lease;
 use crate::protocol::call::{Attempt, Call, Outcome, Step};
-use crate::protocol::claim::Millis;
+use crate::protocol::claim::{Millis, Status};
 use crate::protocol::guard::{Birth, Expect};
 use crate::protocol::log::{Version, WriteId};
 use crate::protocol::tie::Tie;
@@ -184,6 +184,8 @@ impl Suspended {
         match course.drive(&mut run, step).instrument(self.span()).await {
             Outcome::Applied | Outcome::Replayed => Ok(true),
             Outcome::NotApplied => Ok(false),
+            // A repetition has written it.
+            Outcome::Refused(Refusal::Recorded) => Ok(true),
             Outcome::Refused(_) | Outcome::Unknown => run.conclude(course, Outcome::Unknown).map(|_| true),
         }
     }
@@ -368,9 +370,17 @@ impl Driven for Run<'_> {
             }
             (Reply::ConditionFailed { item }, Some(Fence::Record(_))) => {
                 let (entry, now) = self.read(item.as_ref());
-                self.transaction.record_fence_failed((entry.as_ref().map(|entry| &entry.record), now))
+                let step = self.transaction.record_fence_failed((entry.as_ref().map(|entry| &entry.record), now));
+                self.entry = entry;
+                step
             }
-            (Reply::Cancelled { failed }, None) => {
+            // Whether it was written before is the record's to say, before the items are asked, which may show that very write.
+            (Reply::Cancelled { withheld, .. }, None)
+                if self.claims_record() && withheld.contains(&self.actions.len()) =>
+            {
+                Step::Send
+            }
+            (Reply::Cancelled { failed, .. }, None) => {
                 let mut seen = Vec::with_capacity(failed.len());
                 let mut record = None;
                 for (index, item) in failed {
@@ -426,6 +436,11 @@ impl Run<'_> {
         outgoing.write_id(self.id.uuid())
     }
 
+    /// Whether it claims the record itself, which may have been completed by an earlier call.
+    fn claims_record(&self) -> bool {
+        matches!(self.tied, Some(Tied { how: How::Claimed, .. }))
+    }
+
     /// The record as it stands, and the time at which it was looked at.
     fn read(&self, record: Option<&RawItem>) -> (Option<Entry>, Millis) {
         let tied = self.tied.as_ref();
@@ -438,11 +453,11 @@ impl Run<'_> {
             self.leases.iter_mut().flatten().for_each(Lease::settled);
         }
         let (failure, of_kind) = match outcome {
-            Outcome::Applied | Outcome::Replayed => return Ok(self.settled(outcome == Outcome::Replayed)),
+            Outcome::Applied => return Ok(self.settled(false)),
+            Outcome::Replayed => return Ok(self.recorded().unwrap_or_else(|| self.settled(true))),
             Outcome::Refused(Refusal::Recorded) => {
-                let recorded = self.entry.as_ref().map(|entry| recorded(entry, self.actions.len()));
-                let recorded = recorded.unwrap_or_else(|| Err(Error::of(ErrorKind::KeyReused)));
-                return recorded.map_err(|error| {
+                return self.recorded().ok_or_else(|| {
+                    let error = Error::of(ErrorKind::KeyReused);
                     course.retry.report(error.with_operation(self.operation, self.actions[0].table.name()))
                 });
             }
@@ -482,6 +497,12 @@ impl Run<'_> {
         })
     }
 
+    /// What was written, by this call or an earlier one, as the record says that has come back.
+    fn recorded(&self) -> Option<Settled> {
+        let entry = self.entry.as_ref().filter(|_| self.claims_record());
+        entry.and_then(|entry| recorded(entry, self.actions.len()))
+    }
+
     fn settled(&self, replayed: bool) -> Settled {
         Settled { replayed, made: self.made(replayed) }
     }
@@ -494,7 +515,12 @@ impl Run<'_> {
                 true => self.transaction.made_by(index, seen.as_ref()),
                 false => self.transaction.parts()[index].call().map(|call| (call, None)),
             };
-            let Some((call, seen)) = told else { return (None, None) };
+            let Some((call, seen)) = told else {
+                // A change that changes nothing leaves the item as it was read.
+                let etag = action.at.filter(|_| matches!(action.operation, "save" | "modify"));
+                let etag = etag.filter(|_| action.leaves == Leaves::AsItWas);
+                return (etag.map(|etag| etag.version()), etag);
+            };
             if action.operation == "delete" {
                 return (None, None);
             }
@@ -542,17 +568,11 @@ impl Run<'_> {
     }
 }
 
-/// What an earlier call with the same key has written, as the record says; so many parts.
-pub(crate) fn recorded(entry: &Entry, parts: usize) -> Result<Settled, Error> {
-    let made = match &entry.ending {
-        Ending::Answer(Kept::Text(text)) => serde_json::from_str::<Vec<Made>>(text).ok(),
-        _ => None,
-    };
-    match made.filter(|made| made.len() == parts) {
-        Some(made) => Ok(Settled { replayed: true, made }),
-        // It is the answer of an operation that has run.
-        None => Err(Error::of(ErrorKind::KeyReused)),
-    }
+/// What was written under a key, as the record says; so many parts. `None` where it says something else.
+pub(crate) fn recorded(entry: &Entry, parts: usize) -> Option<Settled> {
+    let Ending::Answer(Kept::Text(text)) = &entry.ending else { return None };
+    let made = serde_json::from_str::<Vec<Made>>(text).ok().filter(|made| made.len() == parts)?;
+    (entry.record.status == Status::Completed).then_some(Settled { replayed: true, made })
 }
 
 /// A request of a verb's own, as a part of a transaction.

@@ -644,7 +644,7 @@ fn describe(reply: &Reply) -> String {
         Reply::ConditionFailed { .. } => "condition failed".into(),
         Reply::NotApplied { error, again: None } => format!("not applied {}", failure(error)),
         Reply::NotApplied { error, again: Some(why) } => format!("not applied {}, again {why:?}", failure(error)),
-        Reply::Cancelled { failed } => format!("conditions failed: {}", failed.len()),
+        Reply::Cancelled { failed, .. } => format!("conditions failed: {}", failed.len()),
         Reply::InProgress { error } => format!("in progress {}", failure(error)),
         Reply::Unanswered { error } => format!("unanswered {}", failure(error)),
     }

@@ -88,6 +88,48 @@ async fn conditions_on_an_engine_say_what_the_protocol_says() {
     assert!(met > 20, "{met} were met");
 }
 
+/// A record that its owner has released, of this validation.
+fn released(validation: Option<&str>) -> RawItem {
+    let status = Status::RELEASED;
+    let mut item = stored(&Record { owner: Some(WriteId(1)), status, expires: NOW + 1000, differs: false });
+    item.extend(validation.map(|validation| (VALIDATION.to_owned(), AttributeValue::S(validation.into()))));
+    item
+}
+
+#[tokio::test]
+async fn a_record_of_another_payload_or_of_a_write_is_not_claimed() {
+    let engine = Embedded::start().await;
+    let store = Store::new(engine.config().build());
+    let records_table = store.records("records");
+    records_table.create_if_missing().await.expect("the table is made");
+    let (core, sdk) = (records_table.core(), engine.client());
+    let (payload, write) = (Some("this".to_owned()), Some("write:this".to_owned()));
+    for (stored, claimed_by) in [
+        (None, vec![None, payload.clone()]),
+        (Some("this"), vec![None, payload.clone()]),
+        (Some("another"), vec![None]),
+        (Some("write:this"), vec![write.clone()]),
+        (Some("write:another"), vec![]),
+    ] {
+        for validation in [None, payload.clone(), write.clone()] {
+            let item = released(stored);
+            sdk.put_item()
+                .table_name("records")
+                .set_item(Some(item.clone()))
+                .send()
+                .await
+                .expect("the engine takes it");
+            let operation = Operation { id: "key".into(), validation, kept: Duration::from_secs(60) };
+            let request = claim_request(core, &operation, ME, NOW, NOW + 10);
+            let mut retry = store.caller().begin();
+            let reply = store.caller().send(&mut outgoing(core, request), &mut retry).await;
+            let is_claimed = claimed_by.contains(&operation.validation);
+            assert_eq!(matches!(reply, Reply::Done { .. }), is_claimed, "{stored:?} by {operation:?}: {reply:?}");
+            assert_eq!(operation.read(&item).record.differs, !is_claimed, "{stored:?} by {operation:?}");
+        }
+    }
+}
+
 #[test]
 fn what_other_programs_store_is_read_without_a_panic_and_never_taken_for_free() {
     let of = |name: &str, value: AttributeValue| {

@@ -50,8 +50,8 @@ use crate::written::Written;
 ///
 /// # Errors
 ///
-/// Those of the verb; [`KeyReused`](ErrorKind::KeyReused), [`InProgress`](ErrorKind::InProgress) where an operation [runs](Records::once)
-/// under this key, [`Malformed`](ErrorKind::Malformed) for a record that another program means something else by, and
+/// Those of the verb; [`KeyReused`](ErrorKind::KeyReused), also where an operation [runs](Records::once) under this key, or has run;
+/// [`Malformed`](ErrorKind::Malformed) for a record that another program means something else by, and
 /// [`Invalid`](ErrorKind::Invalid) for a key that is empty (unless [`Records::missing_key`] lets it be written without a record), no
 /// UTF-8, or too long.
 ///
@@ -234,7 +234,7 @@ impl Records {
         let id = key::text(key).and_then(|key| key::id(key, &self.namespace, self.missing_key)).map_err(of)?;
         Ok(id.map(|id| Tied {
             records: std::sync::Arc::clone(core),
-            record: Operation { id, validation: Some(parts.fingerprint()), kept: self.kept },
+            record: Operation::of_write(id, &parts.fingerprint(), self.kept),
             how: How::Claimed,
             at: claims::now(core),
         }))
@@ -257,11 +257,12 @@ impl Records {
         if let Some(record) = found.raw(0) {
             let key = &key_attributes::<T>(key)?;
             let write = fingerprint::Part { operation: MODIFY, table: table.core().name(), key, content: None };
-            let validation = Some(fingerprint::writes(std::iter::once(write)));
-            let record = Operation { id, validation, kept: self.kept }.read(record);
+            let fingerprint = fingerprint::writes(std::iter::once(write));
+            let record = Operation::of_write(id, &fingerprint, self.kept).read(record);
+            let key_reused = || Error::of(ErrorKind::KeyReused);
             match claim_failed(Some(&record.record), WriteId::NIL, claims::now(self.table.core())) {
-                Claim::Completed => return transact::recorded(&record, 1).map(Read::Recorded),
-                Claim::KeyReused => return Err(Error::of(ErrorKind::KeyReused)),
+                Claim::Completed => return transact::recorded(&record, 1).map(Read::Recorded).ok_or_else(key_reused),
+                Claim::KeyReused => return Err(key_reused()),
                 // The write finds it out.
                 _ => {}
             }

@@ -139,7 +139,7 @@ pub(crate) fn claim_failed(record: Option<&Record>, owner: WriteId, now: Millis)
     let Some(record) = record else { return Claim::Again { above: None } };
     match record.status {
         Status::Running { .. } if record.is_owned_by(owner) && in_force(Rule::OwnClaim) => Claim::Ours,
-        _ if record.differs && !record.is_over(now) => Claim::KeyReused,
+        Status::Running { .. } | Status::Completed if record.differs && !record.is_over(now) => Claim::KeyReused,
         // It could not be claimed by then, and can be now.
         _ if (Demand::Claim { now }).is_met_by(Some(record), owner) => Claim::Again { above: None },
         _ if record.is_free(now) => Claim::Again { above: record.owner },

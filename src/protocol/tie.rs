@@ -150,6 +150,7 @@ impl Tie {
             Says::Applied => Outcome::Replayed,
             // Its reply had been lost.
             _ if owner == Some(fence.owner) && !self.may_be_forgotten(now) => fence.then,
+            Says::Refuses(Refusal::Recorded) => Outcome::Refused(Refusal::Recorded),
             Says::Refuses(_) => fence.then,
             Says::Again { above } => {
                 let above = above.max(fence.owner);

@@ -129,7 +129,9 @@ fn cancelled<E: OperationError>(error: SdkError<E, HttpResponse>) -> Reply {
         .map(|(index, reason)| (index, reason.item.clone()))
         .collect();
     if !failed.is_empty() {
-        return Reply::Cancelled { failed };
+        let is_withheld = |reason: &CancellationReason| !matches!(reason.code(), None | Some("None" | PART_FAILED));
+        let withheld = reasons.iter().enumerate().filter(|(_, reason)| is_withheld(reason)).map(|(index, _)| index);
+        return Reply::Cancelled { withheld: withheld.collect(), failed };
     }
     let all_are = |known: &[&str]| codes.iter().all(|code| known.contains(code));
     const THROTTLED: [&str; 2] = ["ProvisionedThroughputExceeded", "ThrottlingError"];

@@ -1,13 +1,15 @@
 //! Writes that are recorded under an idempotency key.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
-use dynamo_once::testing::{Arrival, Fault, Operation, Rates};
+use dynamo_once::testing::{Arrival, Fault, Operation, Rates, Reply, Request, Scripted};
 use dynamo_once::{
-    EpochMillis, Error, ErrorKind, Item, MissingKey, OnceError, Outcome, Records, Store, Table, Written,
+    Aborted, EpochMillis, Error, ErrorKind, Item, MissingKey, OnceError, Outcome, Ran, Records, RetryPolicy, Store,
+    Table, Written,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::world::{World, crash, policy, seven};
 
@@ -267,7 +269,7 @@ async fn a_key_stands_for_a_write_or_for_a_run_and_not_for_both() {
     let here = Process::first(&world).await;
     here.has("a", 10).await;
     crash(world.records.once("k")).await;
-    assert_eq!(here.add("a", 5, "k").await.unwrap_err().kind(), ErrorKind::InProgress);
+    assert_eq!(here.add("a", 5, "k").await.unwrap_err().kind(), ErrorKind::KeyReused);
     world.clock.advance(30_000).await;
     world.records.once("k").run(seven).await.expect("runs after the lease");
     assert_eq!(here.add("a", 5, "k").await.unwrap_err().kind(), ErrorKind::KeyReused);
@@ -340,4 +342,118 @@ async fn in_a_storm_every_key_is_written_once() {
         done.expect("no delivery fails");
     }
     assert_eq!(Process::of(&world.other_store()).balance("a").await, Some(60));
+}
+
+fn cancelled(reasons: Value) -> Reply {
+    let body = json!({"__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+        "message": "Transaction cancelled", "CancellationReasons": reasons});
+    Reply::raw(400, body.to_string())
+}
+
+/// A record of the same write, which another call has completed: the one that the request would make, but for its owner.
+fn completed_by_another(request: &Request) -> Value {
+    let mut record = request.body()["TransactItems"][1]["Put"]["Item"].clone();
+    record["owner"] = json!({"B": "AAAAAAAAAAAAAAAAAAAAAQ=="});
+    record
+}
+
+fn of(peer: &Scripted) -> (Table<Account>, Records) {
+    let store = Store::builder(peer.config().build()).retry(RetryPolicy::new().jitter_seed(1)).build();
+    (store.table(), store.records("records"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repetition_is_not_refused_while_the_record_is_out_of_reach() {
+    let there = json!({"id": {"S": "a"}, "balance": {"N": "10"}, "version": {"N": "1"},
+        "_wb": {"B": "AAAAAAAAAAAAAAAAAAAAAQ=="}, "_w0": {"B": "AAAAAAAAAAAAAAAAAAAAAQ=="}});
+    for code in ["ThrottlingError", "ProvisionedThroughputExceeded", "TransactionConflict"] {
+        let (item, again) = (there.clone(), there.clone());
+        let failed =
+            |item: Value, record: Value| cancelled(json!([{"Code": "ConditionalCheckFailed", "Item": item}, record]));
+        let peer = Scripted::new().then(Operation::TransactWriteItems, failed(item, json!({"Code": code}))).then_with(
+            Operation::TransactWriteItems,
+            move |request| {
+                failed(again, json!({"Code": "ConditionalCheckFailed", "Item": completed_by_another(request)}))
+            },
+        );
+        let (accounts, records) = of(&peer);
+        let insert = accounts.insert(&account("a", 10)).idempotency_key(&records, "k").send().await;
+        assert_eq!(told(insert), (Outcome::Replayed, Some(1)), "{code}");
+        peer.finish();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_in_doubt_that_a_repetition_has_overtaken_is_a_replay() {
+    let record: Arc<Mutex<Value>> = Arc::default();
+    let sent = Arc::clone(&record);
+    let peer = Scripted::new()
+        .then_with(Operation::TransactWriteItems, move |request| {
+            *sent.lock().expect("is whole") = completed_by_another(request);
+            Reply::broken_connection()
+        })
+        .then(Operation::TransactWriteItems, cancelled(json!([{"Code": "ConditionalCheckFailed"}, {"Code": "None"}])))
+        .then_with(Operation::PutItem, move |_| {
+            let item = record.lock().expect("is whole").clone();
+            let body = json!({"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException",
+                "message": "The conditional request failed", "Item": item});
+            Reply::raw(400, body.to_string())
+        });
+    let (accounts, records) = of(&peer);
+    let update = accounts.update("a").add(Account::FIELDS.balance, 1).idempotency_key(&records, "k").send().await;
+    assert_eq!(told(update), (Outcome::Replayed, None));
+    peer.finish();
+}
+
+#[tokio::test]
+async fn a_write_that_a_repetition_has_made_is_not_called_off() {
+    let world = World::new().await;
+    let (here, there) = (Process::first(&world).await, elsewhere(&world));
+    here.has("a", 10).await;
+    world.faults.on(Operation::TransactWriteItems).times(20).inject(Fault::lost_request());
+    let unknown = here.add("a", 5, "k").await.unwrap_err();
+    let pending = unknown.pending_transaction().expect("can be taken up");
+    assert_eq!(told(there.add("a", 5, "k").await), (Outcome::Applied, None));
+    assert_eq!(pending.abort().await.expect("the record tells"), Aborted::Applied);
+    assert!(pending.finish().await.expect("the record tells").is_replayed());
+    assert_eq!(here.balance("a").await, Some(15));
+}
+
+#[tokio::test]
+async fn a_run_without_a_payload_is_not_taken_for_a_write_nor_a_write_for_a_run() {
+    let world = World::new().await;
+    let here = Process::first(&world).await;
+    here.has("a", 10).await;
+    let key_reused = |ran: Result<Ran<Value>, OnceError<String>>| match ran {
+        Err(OnceError::NotRun(error)) => assert_eq!(error.kind(), ErrorKind::KeyReused),
+        other => panic!("{other:?}"),
+    };
+    here.add("a", 5, "w").await.expect("is written");
+    key_reused(world.records.once("w").run(async |_| Ok(json!("ran"))).await);
+    // Nor where a fence has left its record.
+    world.faults.on(Operation::TransactWriteItems).inject(Fault::lost_request());
+    assert!(here.add("a", -100, "f").await.unwrap_err().is_condition_failed());
+    key_reused(world.records.once("f").run(async |_| Ok(json!("ran"))).await);
+
+    // An answer that reads as what a write records.
+    let answer = async |_| Ok::<_, String>(vec![(Some(3_u64), None::<String>)]);
+    world.records.once("r").run(answer).await.expect("runs");
+    let delete = here.accounts.delete("a").idempotency_key(&here.records, "r").send().await;
+    assert_eq!(delete.unwrap_err().kind(), ErrorKind::KeyReused);
+    let modify = here.accounts.modify("a", |_| ()).idempotency_key(&here.records, "r").send().await;
+    assert_eq!(modify.unwrap_err().kind(), ErrorKind::KeyReused);
+    assert_eq!(here.balance("a").await, Some(15));
+}
+
+#[tokio::test]
+async fn a_change_that_changes_nothing_is_recorded_at_the_version_as_it_was_read() {
+    let world = World::new().await;
+    let (here, there) = (Process::first(&world).await, elsewhere(&world));
+    here.has("a", 10).await;
+    let etag = here.accounts.get("a").send().await.expect("is read").expect("is there").etag();
+    for (process, is_replayed) in [(&here, false), (&there, true)] {
+        let modify = process.accounts.modify("a", |_| ()).idempotency_key(&process.records, "k").send().await;
+        let written = modify.expect("is recorded");
+        assert_eq!((written.is_replayed(), written.etag()), (is_replayed, Some(etag)));
+    }
 }
