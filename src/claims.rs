@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use aws_smithy_async::future::timeout::Timeout;
 
 use crate::call::{Outgoing, Request};
 use crate::drive::{Answer, Unanswered, until_answered};
@@ -17,6 +18,7 @@ use crate::record::{
     COMPLETED, COMPLETED_AT, DATA, EXPIRATION, Ending, Entry, ID, IN_PROGRESS, LEASE, OWNER, STATUS, VALIDATION, WRITE,
     expiration,
 };
+use crate::retry::Retry;
 use crate::stamped::number;
 use crate::table::Core;
 
@@ -45,8 +47,8 @@ pub(crate) enum Claimed {
     Ours { owner: WriteId, until: Millis },
     /// It has run.
     Completed(Arc<Entry>),
-    /// Another runs it.
-    Busy,
+    /// Another runs it, which this error says.
+    Busy(Error),
 }
 
 /// What the owner makes of its record.
@@ -104,7 +106,9 @@ pub(crate) async fn claim(core: &Core, operation: &Operation, term: Term) -> Res
         match (claim_failed(record, owner, now), entry) {
             (Claim::Ours, _) => return Ok(Claimed::Ours { owner, until }),
             (Claim::Completed, Some(entry)) => return Ok(Claimed::Completed(Arc::new(entry))),
-            (Claim::Busy { .. }, _) => return Ok(Claimed::Busy),
+            (Claim::Busy { .. }, _) => {
+                return Ok(Claimed::Busy(retry.report(of(Error::of(ErrorKind::InProgress)))));
+            }
             (Claim::KeyReused, _) => return Err(retry.report(of(Error::of(ErrorKind::KeyReused)))),
             (Claim::Again { above: held }, _) => above = held.unwrap_or(above),
             (Claim::Unreadable | Claim::Completed, _) => {
@@ -117,17 +121,42 @@ pub(crate) async fn claim(core: &Core, operation: &Operation, term: Term) -> Res
     }
 }
 
+/// Completes the record, as its owner.
+pub(crate) async fn complete(
+    core: &Core,
+    operation: &Operation,
+    owner: WriteId,
+    complete: &Change,
+) -> Result<(), Error> {
+    let mut retry = core.store().caller().begin();
+    let kind = match hold(core, operation, owner, complete, &mut retry).await? {
+        Hold::Done => return Ok(()),
+        Hold::Lost => ErrorKind::Superseded,
+        Hold::Unknown => ErrorKind::OutcomeUnknown,
+    };
+    Err(retry.report(Error::of(kind).with_operation(OPERATION, core.name())))
+}
+
 /// Changes the record, as its owner.
 pub(crate) async fn change(core: &Core, operation: &Operation, owner: WriteId, change: &Change) -> Result<Hold, Error> {
+    hold(core, operation, owner, change, &mut core.store().caller().begin()).await
+}
+
+async fn hold(
+    core: &Core,
+    operation: &Operation,
+    owner: WriteId,
+    change: &Change,
+    retry: &mut Retry<'_>,
+) -> Result<Hold, Error> {
     let store = core.store();
-    let mut retry = store.caller().begin();
     let (wanted, kept_until) = match change {
         Change::Complete { at, .. } => (Status::Completed, expiration(*at, operation.kept, 0).saturating_mul(1000)),
         Change::Extend { until, .. } => (Status::Running { until: Some(*until) }, Millis::MAX),
         Change::Release => (Status::RELEASED, Millis::MAX),
     };
     let mut outgoing = outgoing(core, change_request(core, operation, owner, change));
-    match until_answered(store, &mut outgoing, &mut retry).await {
+    match until_answered(store, &mut outgoing, retry).await {
         Ok((Answer::Done(_), _)) => Ok(Hold::Done),
         Ok((Answer::Failed(item), was_in_doubt)) => {
             let record = item.as_ref().map(|item| operation.read(item).record);
@@ -151,6 +180,12 @@ pub(crate) fn completed(operation: &Operation, owner: WriteId, ending: Ending, a
 
 fn outgoing(core: &Core, request: Request) -> Outgoing {
     Outgoing::new(OPERATION, request, core.store().caller().clock(), core.meters())
+}
+
+/// What comes of it before that time; `None` where nothing does.
+pub(crate) async fn before<F: Future>(core: &Core, end: Millis, future: F) -> Option<F::Output> {
+    let left = Duration::from_millis(end.saturating_sub(now(core)));
+    Timeout::new(future, core.store().caller().clock().sleep(left)).await.ok()
 }
 
 pub(crate) fn now(core: &Core) -> Millis {

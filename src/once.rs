@@ -20,7 +20,7 @@ use serde::de::DeserializeOwned;
 
 use crate::claims::{self, Change, Claimed, OPERATION, Operation, Term};
 use crate::epoch::EpochMillis;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Limit};
 use crate::fingerprint;
 use crate::op::part::Parts;
 use crate::protocol::claim::Millis;
@@ -124,7 +124,8 @@ struct Prepared {
 }
 
 impl Once {
-    /// Sets what the operation is asked to do. The same key with another payload is refused.
+    /// Sets what the operation is asked to do. The same key with another payload is refused, also where the first has failed or crashed, until
+    /// the record expires. Where either has none, it isn't checked: give it always, or never.
     pub fn payload(mut self, payload: &impl Serialize) -> Self {
         let canonical = serde_json::to_value(payload).map(|value| fingerprint::payload(&value));
         self.payload = Some(canonical.map_err(|error| {
@@ -141,7 +142,8 @@ impl Once {
     }
 
     /// Ends the lease at this time, in the place of the records' [lease](Records::lease): at the deadline of the Lambda invocation, which doesn't
-    /// outlive it. It isn't extended, and takes no writes. What waits for another run waits no longer than that.
+    /// outlive it. It isn't extended, and takes no writes. What waits for another run waits no longer than that, nor does the completion of an
+    /// operation that has answered by then: give it a time by which there is still some left to answer with.
     ///
     /// Where that time has passed, nothing is sent and nothing runs: [`Timeout`](ErrorKind::Timeout). No time left isn't
     /// no deadline.
@@ -229,7 +231,8 @@ impl Once {
             let answer = operation(context.clone()).await.map_err(OnceError::Failed)?;
             let staged = context.take();
             if !staged.is_empty() {
-                staged.write(core.store(), OPERATION, None).await.map_err(OnceError::NotStored)?;
+                let written = staged.write(core.store(), OPERATION, None).await;
+                written.map_err(|unsettled| OnceError::NotStored(unsettled.error))?;
             }
             return Ok(Ran::fresh(answer, EpochMillis(claims::now(core))));
         };
@@ -239,7 +242,7 @@ impl Once {
                 let ended = replay::<A, E, P>(&entry).map_err(|error| records.of(error))?;
                 return ended.map_err(OnceError::FailedBefore);
             }
-            Claimed::Busy => return Err(records.of(Error::of(ErrorKind::InProgress))),
+            Claimed::Busy(error) => return Err(OnceError::NotRun(error)),
         };
         if until <= claims::now(core) {
             return Err(records.of(Error::new(ErrorKind::Timeout, LATE)));
@@ -258,19 +261,33 @@ impl Once {
             Ok(answer) => {
                 let kept = records.keep(serde_json::to_string(&answer), "the answer");
                 let ending = Ending::Answer(kept.map_err(OnceError::NotStored)?);
-                let completed = records.complete(&record, owner, ending, context.take()).await;
-                let at = completed.map_err(OnceError::NotStored)?;
+                let completed = records.complete(&record, owner, ending, context.take());
+                let completed = match term {
+                    Term::Until(deadline) if !context.is_lost() => claims::before(core, deadline, completed).await,
+                    // Whoever has outlived the deadline, or has none, takes the time that it takes.
+                    Term::Until(_) | Term::For(_) => Some(completed.await),
+                };
+                let too_late = || Err(Error::new(ErrorKind::OutcomeUnknown, UNCOMPLETED).with_limit(Limit::Deadline));
+                let at = completed.unwrap_or_else(too_late).map_err(|error| records.not_stored(error))?;
                 Ok(Ran::fresh(answer, at))
             }
             Err(failure) => {
-                // Where either change fails, the lease ends by itself.
+                // Where either change fails, the lease ends by itself; nor is there a need of one after its end.
+                let end = match term {
+                    Term::Until(deadline) => deadline,
+                    Term::For(length) => claims::now(core).saturating_add(length),
+                };
                 match failures.store(&failure) {
                     Some(text) => {
                         let kept = records.keep(text, "the final failure").map_err(OnceError::NotStored)?;
-                        let _unstored = records.complete(&record, owner, Ending::Failure(kept), Parts::default()).await;
+                        let ending = Ending::Failure(kept);
+                        let completing = records.complete(&record, owner, ending, Parts::default());
+                        let _unstored = claims::before(core, end, completing).await;
                     }
+                    None if context.is_lost() => {}
                     None => {
-                        let _unreleased = claims::change(core, &record, owner, &Change::Release).await;
+                        let releasing = claims::change(core, &record, owner, &Change::Release);
+                        let _unreleased = claims::before(core, end, releasing).await;
                     }
                 }
                 Err(OnceError::Failed(failure))
@@ -306,8 +323,9 @@ impl Once {
 }
 
 /// A third of it is the time between two signs of life, of which each is a write.
-const SHORTEST: Duration = Duration::from_secs(1);
+pub(crate) const SHORTEST: Duration = Duration::from_secs(1);
 const PASSED: &str = "the deadline has passed, and the operation hasn't run";
+const UNCOMPLETED: &str = "the operation has run, and whether what it came to is stored wasn't known by the deadline";
 const LATE: &str = "the record was claimed so late that the lease has ended, and the operation hasn't run";
 
 impl fmt::Debug for Once {

@@ -91,19 +91,33 @@ pub(crate) struct Settled {
     pub(crate) made: Vec<Made>,
 }
 
+/// Why a transaction isn't in the tables, or isn't known to be.
+#[derive(Debug)]
+pub(crate) struct Unsettled {
+    pub(crate) error: Error,
+    /// Whether its record has been fenced, and is nobody's any more.
+    pub(crate) is_released: bool,
+}
+
+impl From<Error> for Unsettled {
+    fn from(error: Error) -> Self {
+        Self { error, is_released: false }
+    }
+}
+
 /// Runs a transaction of at least one part, which completes a record where it is tied to one.
 pub(crate) async fn settle(
     store: &Store,
     operation: &'static str,
     actions: Vec<Action>,
     tied: Option<Tied>,
-) -> Result<Settled, Error> {
+) -> Result<Settled, Unsettled> {
     let retry = store.caller().begin();
     for (index, action) in actions.iter().enumerate() {
         let of = |error: Error| action.of(operation, index, error);
         action.table.check_names().map_err(of)?;
         if matches!(action.expect, Expect::At { version, .. } if version > Version::LAST) {
-            return Err(of(Error::invalid("the etag's version is beyond the last that a write can count up")));
+            return Err(of(Error::invalid("the etag's version is beyond the last that a write can count up")).into());
         }
     }
     // In one order for all transactions of this process, so that no two wait for each other.
@@ -114,14 +128,16 @@ pub(crate) async fn settle(
         let item = actions[index].table.hash(&actions[index].key);
         let Some(lease) = retry.within(store.lanes().lease(item, store.now())).await else {
             let error = Error::new(ErrorKind::Timeout, "earlier calls on the item took all the time there was");
-            return Err(retry.report(actions[index].of(operation, index, error)).with_limit(Limit::Deadline));
+            return Err(retry.report(actions[index].of(operation, index, error)).with_limit(Limit::Deadline).into());
         };
         leases[index] = Some(lease);
     }
     let births = actions.iter().filter_map(|action| action.expect.birth());
     let Some(id) = store.write_id(births.max().unwrap_or(WriteId::NIL)) else {
         let message = "an etag's birth id is from the far future, and no write id can follow it";
-        return Err(Error::new(ErrorKind::Malformed, message).with_operation(operation, actions[0].table.name()));
+        return Err(Error::new(ErrorKind::Malformed, message)
+            .with_operation(operation, actions[0].table.name())
+            .into());
     };
     let parts = actions.iter().zip(&leases).map(|(action, lease)| action.part(lease.as_ref(), id)).collect();
     let span = trace::operation(operation, actions[0].table.name());
@@ -145,7 +161,8 @@ pub(crate) async fn settle(
     };
     let mut course = Course::new(store, retry);
     let outcome = course.drive(&mut run, Step::Send).instrument(span).await;
-    run.conclude(course, outcome)
+    let is_released = matches!(run.fence, Some((Fence::Record(_), _))) && outcome != Outcome::Unknown;
+    run.conclude(course, outcome).map_err(|error| Unsettled { error, is_released })
 }
 
 /// A transaction whose outcome is unknown, as it was left.

@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind};
 use crate::fingerprint;
 use crate::item::Item;
 use crate::key::key_attributes;
-use crate::once::{Records, key};
+use crate::once::{Records, SHORTEST, key};
 use crate::op::delete::Delete;
 use crate::op::insert::Insert;
 use crate::op::modify::{Decision, Modify, apply};
@@ -109,7 +109,7 @@ impl<O> Recorded<O> {
     pub async fn send(self) -> Result<O, Error> {
         let Self { records, key, store, operation, parts, written } = self;
         let tied = records.tied(&store, operation, &key, &parts)?;
-        parts.write(&store, operation, tied).await.map(written)
+        parts.write(&store, operation, tied).await.map(written).map_err(|unsettled| unsettled.error)
     }
 }
 
@@ -231,6 +231,9 @@ impl Records {
             return Err(of(Error::invalid("the records are of another store than the write")));
         }
         core.check_names().map_err(of)?;
+        if self.kept < SHORTEST {
+            return Err(of(Error::invalid("a record is kept for a second at least")));
+        }
         let id = key::text(key).and_then(|key| key::id(key, &self.namespace, self.missing_key)).map_err(of)?;
         Ok(id.map(|id| Tied {
             records: std::sync::Arc::clone(core),

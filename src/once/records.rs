@@ -7,11 +7,11 @@ use crate::claims::{self, Change, Claimed, OPERATION, Operation, Term};
 use crate::epoch::EpochMillis;
 use crate::error::{Error, ErrorKind};
 use crate::op::part::Parts;
-use crate::protocol::claim::{Hold, Millis};
+use crate::protocol::claim::Millis;
 use crate::protocol::log::WriteId;
 use crate::record::{Ending, Kept, Row};
 use crate::table::Table;
-use crate::transact::{How, Tied};
+use crate::transact::{How, Tied, Unsettled};
 
 use super::cache::Cache;
 use super::key::{self, MissingKey};
@@ -129,17 +129,21 @@ impl Records {
             Term::Until(deadline) => wait.min(deadline.saturating_sub(started)),
             Term::For(_) => wait,
         };
+        let mut paused = 0;
         loop {
             let claimed = claims::claim(core, operation, term).await?;
             if let (Claimed::Completed(entry), Some(cache)) = (&claimed, &self.cache) {
                 cache.put(&operation.id, entry);
             }
-            let Claimed::Busy = claimed else { return Ok(claimed) };
-            let left = wait.saturating_sub(claims::now(core).saturating_sub(started));
+            let Claimed::Busy(_) = claimed else { return Ok(claimed) };
+            // Where the clock stands still, as in a test, the pauses count.
+            let left = wait.saturating_sub(claims::now(core).saturating_sub(started).max(paused));
             if left == 0 {
                 return Ok(claimed);
             }
-            core.store().caller().clock().sleep(Duration::from_millis(left.min(LOOK_AGAIN))).await;
+            let pause = left.min(LOOK_AGAIN);
+            core.store().caller().clock().sleep(Duration::from_millis(pause)).await;
+            paused += pause;
         }
     }
 
@@ -168,19 +172,12 @@ impl Records {
         let at_hand = self.cache.as_ref().map(|cache| (cache, ending.clone()));
         let complete = Change::Complete { ending, at };
         if staged.is_empty() {
-            let kind = match claims::change(core, operation, owner, &complete).await? {
-                Hold::Done => None,
-                Hold::Lost => Some(ErrorKind::Superseded),
-                Hold::Unknown => Some(ErrorKind::OutcomeUnknown),
-            };
-            if let Some(kind) = kind {
-                return Err(Error::of(kind).with_operation(OPERATION, core.name()));
-            }
+            claims::complete(core, operation, owner, &complete).await?;
         } else {
             let how = How::Held { owner, complete };
             let tied = Tied { records: Arc::clone(core), record: operation.clone(), how, at };
-            if let Err(error) = staged.write(core.store(), OPERATION, Some(tied)).await {
-                if !error.is_outcome_unknown() && error.kind() != ErrorKind::Superseded {
+            if let Err(Unsettled { error, is_released }) = staged.write(core.store(), OPERATION, Some(tied)).await {
+                if !is_released && !error.is_outcome_unknown() && error.kind() != ErrorKind::Superseded {
                     // Nothing of it is written, and nothing will be. Where this fails, the lease ends by itself.
                     let _unreleased = claims::change(core, operation, owner, &Change::Release).await;
                 }
@@ -191,6 +188,11 @@ impl Records {
             cache.put(&operation.id, &Arc::new(claims::completed(operation, owner, ending, at)));
         }
         Ok(EpochMillis(at))
+    }
+
+    pub(super) fn not_stored<E>(&self, error: Error) -> OnceError<E> {
+        let table = error.table().filter(|table| !table.is_empty()).unwrap_or(self.table.core().name()).to_owned();
+        OnceError::NotStored(error.with_operation(OPERATION, &table))
     }
 
     pub(super) fn of<E>(&self, error: Error) -> OnceError<E> {

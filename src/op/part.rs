@@ -16,7 +16,7 @@ use crate::op::update::Update;
 use crate::op::upsert::Upsert;
 use crate::protocol::guard::Expect;
 use crate::store::Store;
-use crate::transact::{self, Action, Leaves, MOST_ACTIONS, Settled, Tied};
+use crate::transact::{self, Action, Leaves, MOST_ACTIONS, Settled, Tied, Unsettled};
 use crate::versioned::Etag;
 
 /// What can be part of a transaction: the builders of the verbs that write one item, and [`Check`].
@@ -88,11 +88,11 @@ impl Parts {
         store: &Store,
         operation: &'static str,
         tied: Option<Tied>,
-    ) -> Result<Settled, Error> {
+    ) -> Result<Settled, Unsettled> {
         if let Some(invalid) = self.invalid {
-            return Err(invalid);
+            return Err(invalid.into());
         }
-        let refuse = |why: &'static str| Err(Error::invalid(why).with_operation(operation, ""));
+        let refuse = |why: &'static str| Err(Error::invalid(why).with_operation(operation, "").into());
         match self.actions.len() + usize::from(tied.is_some()) {
             _ if self.actions.is_empty() => return refuse("the transaction has no part; add one with `with`"),
             0..=MOST_ACTIONS => {}
@@ -105,7 +105,7 @@ impl Parts {
         for (index, action) in self.actions.iter().enumerate() {
             if !items.insert((action.table.name(), Identity::of(action.table.schema(), &action.key))) {
                 let error = Error::invalid("a transaction has one part for an item; put its changes into one");
-                return Err(action.of(operation, index, error));
+                return Err(action.of(operation, index, error).into());
             }
         }
         transact::settle(store, operation, self.actions, tied).await

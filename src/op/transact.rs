@@ -102,7 +102,8 @@ impl Transact {
     ///
     /// See [`Transact`].
     pub async fn send(self) -> Result<Transacted, Error> {
-        self.parts.write(&self.store, OPERATION, None).await.map(Transacted::new)
+        let written = self.parts.write(&self.store, OPERATION, None).await;
+        written.map(Transacted::new).map_err(|unsettled| unsettled.error)
     }
 }
 

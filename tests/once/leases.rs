@@ -4,8 +4,8 @@ use std::future::Future;
 use std::task::Waker;
 use std::time::Duration;
 
-use dynamo_once::testing::{Arrival, Fault, Operation};
-use dynamo_once::{Context, ErrorKind, Lease, OnceError};
+use dynamo_once::testing::{Arrival, Embedded, Fault, Operation};
+use dynamo_once::{Context, ErrorKind, Lease, Meter, OnceError, Store};
 use serde_json::json;
 use tokio::sync::oneshot;
 
@@ -346,4 +346,70 @@ async fn who_outlives_its_record_is_superseded() {
         assert_eq!(kind(run.await.expect("didn't panic")), ErrorKind::Superseded, "{deleted_by}");
         world.delete("a").await;
     }
+}
+
+#[tokio::test]
+async fn a_lease_that_has_run_out_is_not_released() {
+    let world = World::new().await;
+    let records = world.records.clone().lease(Lease::fixed(Duration::from_secs(10)));
+    let run = tokio::spawn(records.once("a").run(async |context: Context| {
+        context.lost().await;
+        Err::<u32, _>("cut short")
+    }));
+    while world.requests() < 1 {
+        tokio::task::yield_now().await;
+    }
+    world.faults.on(Operation::UpdateItem).always().inject(Fault::hang());
+    world.clock.advance(10_000).await;
+    let failed = run.await.expect("didn't panic");
+    assert!(matches!(failed, Err(OnceError::Failed("cut short"))), "{failed:?}");
+    assert_eq!(world.faults.received(Operation::UpdateItem), 0, "it ends by itself");
+}
+
+#[tokio::test]
+async fn nothing_is_waited_for_beyond_the_deadline() {
+    for succeeds in [true, false] {
+        let world = World::new().await;
+        world.faults.on(Operation::UpdateItem).always().inject(Fault::hang());
+        let once = world.records.once("a").until(world.clock.after(3_000));
+        let run = tokio::spawn(once.run(async move |_: Context| if succeeds { Ok(7) } else { Err("failed") }));
+        while world.faults.received(Operation::UpdateItem) < 1 {
+            tokio::task::yield_now().await;
+        }
+        world.clock.advance(3_000).await;
+        match run.await.expect("didn't panic") {
+            Err(OnceError::NotStored(error)) if succeeds => assert!(error.is_outcome_unknown(), "{error:?}"),
+            Err(OnceError::Failed("failed")) if !succeeds => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_run_is_waited_for_no_longer_where_the_clock_stands_still() {
+    let engine = Embedded::start().await;
+    let meter = Meter::new();
+    let records = Store::builder(engine.config().build()).meter(&meter).build().records("records");
+    records.create_if_missing().await.expect("the table is made");
+    crash(records.once("a")).await;
+    let waiting = records.once("a").wait(Duration::from_secs(2)).run(not_run).await;
+    assert_eq!(kind(waiting), ErrorKind::InProgress);
+    assert!(meter.of("once").requests < 20, "{}", meter.of("once").requests);
+}
+
+#[tokio::test]
+async fn errors_of_the_record_say_how_many_requests_were_sent() {
+    let world = World::new().await;
+    let attempts = |ran: Result<dynamo_once::Ran<u32>, OnceError<String>>| match ran {
+        Err(OnceError::NotRun(error) | OnceError::NotStored(error)) => (error.kind(), error.attempts()),
+        other => panic!("{other:?}"),
+    };
+    crash(world.records.once("a")).await;
+    assert_eq!(attempts(world.elsewhere().once("a").run(not_run).await), (ErrorKind::InProgress, 1));
+    let (later, _) = world.off_by(30_000);
+    let overtaken = world.records.once("b").run(async |_: Context| {
+        later.once("b").run(seven).await.expect("takes over, by its own clock");
+        Ok::<u32, String>(8)
+    });
+    assert_eq!(attempts(overtaken.await), (ErrorKind::Superseded, 1));
 }

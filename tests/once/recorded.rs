@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use dynamo_once::testing::{Arrival, Fault, Operation, Rates, Reply, Request, Scripted};
 use dynamo_once::{
@@ -296,6 +297,8 @@ async fn bad_keys_are_refused_and_nothing_is_sent() {
     for key in [&b""[..], &[0xff, 0xfe], &[b'k'; 2049]] {
         assert_eq!(add(key, &here.records).await.unwrap_err().kind(), ErrorKind::Invalid);
     }
+    let fleeting = here.records.clone().kept_for(Duration::ZERO);
+    assert_eq!(add(b"k", &fleeting).await.unwrap_err().kind(), ErrorKind::Invalid, "it would be forgotten at once");
     let foreign = elsewhere(&world).records;
     assert_eq!(add(b"k", &foreign).await.unwrap_err().kind(), ErrorKind::Invalid, "of another store");
     let missing = here.store.records("nowhere");

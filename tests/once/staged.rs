@@ -178,6 +178,7 @@ async fn a_commit_that_comes_late_changes_nothing_after_a_refusal() {
     });
     let Err(OnceError::NotStored(refused)) = ran.await else { panic!("there is too little") };
     assert_eq!((refused.kind(), refused.part()), (ErrorKind::ConditionFailed, Some(0)), "{refused:?}");
+    assert_eq!(world.requests(), 4, "a claim, two attempts, and the fence, which releases the record");
     world.set_balance("ann", 50).await;
     world.faults.deliver_late().await;
     assert_eq!(bank.balance().await, 50, "it was kept out");
