@@ -76,14 +76,15 @@ impl Payments {
 fn status(paid: &Result<Receipt, OnceError<Declined>>) -> u16 {
     match paid {
         Ok(_) => 201,
-        Err(OnceError::Failed(_)) => 402,
-        Err(OnceError::NotRun(error) | OnceError::NotStored(error)) => match error.kind() {
+        Err(OnceError::Failed(_) | OnceError::FailedBefore(_)) => 402,
+        Err(OnceError::NotRun(error)) => match error.kind() {
             ErrorKind::Invalid => 400,    // No key, say.
             ErrorKind::InProgress => 409, // Another request with this key is being answered.
             ErrorKind::KeyReused => 422,
             _ => 503, // To be sent again.
         },
-        Err(_) => 500,
+        // It ran, and its receipt isn't stored, nor what it staged: to be sent again, too.
+        Err(_) => 503,
     }
 }
 
@@ -138,7 +139,7 @@ async fn main() -> Outcome {
     let prefix = format!("payments-{}-", std::process::id());
     let store = Store::builder(config.clone()).table_prefix(&prefix).build();
     // A crashed payment is taken up again after a second; it is kept alive for as long as it takes.
-    let records = store.records(format!("{prefix}records")).lease(Duration::from_secs(1));
+    let records = store.records("records").lease(Duration::from_secs(1));
     let payments = Payments { bank: Bank::default(), records, ledger: store.table(), merchants: store.table() };
     payments.records.create_if_missing().await?;
     payments.ledger.create_if_missing().await?;

@@ -105,11 +105,14 @@ impl Store {
                 None => panic!("the item names no table: add #[item(table = \"..\")], or use Store::table_named"),
             }
         };
-        let name = match &self.shared.table_names {
+        self.table_named(self.resolved(declared))
+    }
+
+    fn resolved(&self, declared: &str) -> String {
+        match &self.shared.table_names {
             TableNames::Prefix(prefix) => format!("{prefix}{declared}"),
             TableNames::Resolver(resolve) => resolve(declared),
-        };
-        self.table_named(name)
+        }
     }
 
     /// The table with this very name, whatever the item type declares.
@@ -136,10 +139,16 @@ impl Store {
         Client::from_conf(self.shared.config.clone())
     }
 
-    /// The table of records, by this very name, of operations that run once. See [`Records`].
+    /// The table of records of operations that run once, by this name through the store's prefix or resolver. See [`Records`].
     #[must_use]
     #[doc(alias = "idempotency")]
-    pub fn records(&self, table: impl Into<String>) -> Records {
+    pub fn records(&self, table: impl AsRef<str>) -> Records {
+        self.records_named(self.resolved(table.as_ref()))
+    }
+
+    /// The table of records with this very name.
+    #[must_use]
+    pub fn records_named(&self, table: impl Into<String>) -> Records {
         Records::new(self.table_named(table))
     }
 

@@ -67,7 +67,7 @@ impl Records {
         self
     }
 
-    /// Sets for how long answers are kept; 24 hours unless set. After that the operation runs again.
+    /// Sets for how long answers are kept; 24 hours unless set, and as long as the lease at least. After that the operation runs again.
     #[must_use]
     pub fn kept_for(mut self, kept: Duration) -> Self {
         self.kept = kept;
@@ -83,7 +83,8 @@ impl Records {
     }
 
     /// Keeps records at hand that are completed, in so many bytes of memory: answers and final failures, until they expire. Whoever repeats an
-    /// operation whose record is at hand has its answer without a request. Clones share them.
+    /// operation whose record is at hand has its answer without a request. Clones share them; each call of this makes new ones, so that its place is
+    /// where the records are made, not where a request is served.
     ///
     /// A completed record stays as it is, so that nothing else can be told by the table; but for a record that is deleted before it expires, which
     /// goes on to be replayed here.

@@ -164,3 +164,14 @@ async fn in_a_storm_every_key_runs_once_and_every_delivery_is_answered() {
     });
     assert_eq!(counts, BTreeMap::from([(1, 300)]), "how many keys ran how often");
 }
+
+#[tokio::test]
+async fn records_are_where_the_store_s_tables_are() {
+    let world = World::new().await;
+    let store = Store::builder(world.engine.config().build()).table_prefix("dev-").build();
+    store.records("records").create_if_missing().await.expect("the table is made");
+    store.records_named("records").once("a").run(seven).await.expect("runs");
+    assert!(!store.records("records").once("a").run(seven).await.expect("runs").is_replayed(), "another table");
+    let tables = world.sdk.list_tables().send().await.expect("the engine answers").table_names.expect("has some");
+    assert_eq!(tables, ["dev-records", "records"]);
+}
