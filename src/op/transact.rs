@@ -104,9 +104,7 @@ impl Transact {
     pub async fn send(self) -> Result<Transacted, Error> {
         self.parts.write(&self.store, OPERATION, None).await.map(Transacted::new)
     }
-}
 
-impl Transact {
     pub(crate) fn into_parts(self) -> (Store, Parts) {
         (self.store, self.parts)
     }
