@@ -155,6 +155,17 @@ async fn no_more_is_kept_at_hand_than_was_said() {
     }
 }
 
+#[tokio::test]
+async fn an_answer_is_not_shown_in_logs() {
+    let world = World::new().await;
+    let secret = async |_: Context| Ok::<_, String>("secret".to_owned());
+    for replayed in [false, true] {
+        let ran = world.records.once("a").run(secret).await.expect("runs");
+        let shown = format!("{ran:?}");
+        assert!(shown.starts_with(&format!("Ran {{ is_replayed: {replayed}, ")) && !shown.contains("secret"), "{shown}");
+    }
+}
+
 /// An amount that can't be read.
 #[derive(Debug)]
 struct Unreadable(ParseIntError);
