@@ -12,7 +12,7 @@ use super::failures::Failures;
 use super::large;
 
 /// The answer of an operation that has run once.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Ran<A> {
     answer: A,
     is_replayed: bool,
@@ -20,6 +20,9 @@ pub struct Ran<A> {
 }
 
 /// Why there is no answer.
+///
+/// Its text ends in that of the error it holds, which needn't be an [`Error`](std::error::Error) to be told; so its source is what stands behind
+/// that one, and a chain of causes has each text once.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum OnceError<E> {
@@ -104,9 +107,18 @@ impl<E: fmt::Display> fmt::Display for OnceError<E> {
 impl<E: std::error::Error + 'static> std::error::Error for OnceError<E> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Failed(error) | Self::FailedBefore(error) => Some(error),
-            Self::NotRun(error) => error.source(),
-            Self::NotStored(error) => Some(error),
+            Self::Failed(error) | Self::FailedBefore(error) => error.source(),
+            Self::NotRun(error) | Self::NotStored(error) => error.source(),
         }
+    }
+}
+
+/// Shows no answer.
+impl<A> fmt::Debug for Ran<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ran")
+            .field("is_replayed", &self.is_replayed)
+            .field("completed_at", &self.completed_at)
+            .finish_non_exhaustive()
     }
 }

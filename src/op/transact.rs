@@ -105,9 +105,7 @@ impl Transact {
         let written = self.parts.write(&self.store, OPERATION, None).await;
         written.map(Transacted::new).map_err(|unsettled| unsettled.error)
     }
-}
 
-impl Transact {
     pub(crate) fn into_parts(self) -> (Store, Parts) {
         (self.store, self.parts)
     }

@@ -135,9 +135,7 @@ impl Found {
             None => Ok(None),
         }
     }
-}
 
-impl Found {
     /// The item at this position, as it is stored.
     pub(crate) fn raw(&self, position: usize) -> Option<&RawItem> {
         self.items.get(position).and_then(Option::as_ref).filter(|item| !item.is_empty())

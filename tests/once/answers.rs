@@ -1,4 +1,8 @@
-//! Answers that are too large for a record, and those that are at hand already.
+//! Answers that are too large for a record, those that are at hand already, and what is shown of them and of failures.
+
+use std::error::Error;
+use std::fmt;
+use std::num::ParseIntError;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use dynamo_once::testing::{Fault, Operation};
@@ -148,5 +152,55 @@ async fn no_more_is_kept_at_hand_than_was_said() {
     assert_eq!(world.requests() - before, 1, "it has no room");
     for nothing in [0, usize::MAX] {
         world.records.clone().cache(nothing).once("a").run(seven).await.expect("is answered");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_not_shown_in_logs() {
+    let world = World::new().await;
+    let secret = async |_: Context| Ok::<_, String>("secret".to_owned());
+    for replayed in [false, true] {
+        let ran = world.records.once("a").run(secret).await.expect("runs");
+        let shown = format!("{ran:?}");
+        assert!(shown.starts_with(&format!("Ran {{ is_replayed: {replayed}, ")) && !shown.contains("secret"), "{shown}");
+    }
+}
+
+/// An amount that can't be read.
+#[derive(Debug)]
+struct Unreadable(ParseIntError);
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the amount can't be read")
+    }
+}
+
+impl Error for Unreadable {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+#[tokio::test]
+async fn an_error_and_its_causes_tell_each_text_once() {
+    let told = |error: OnceError<Unreadable>| {
+        let mut texts = vec![error.to_string()];
+        texts.extend(std::iter::successors(error.source(), |&cause| cause.source()).map(ToString::to_string));
+        texts
+    };
+    let unreadable = || Unreadable("ten".parse::<u8>().expect_err("is no number"));
+    let cause = unreadable().0.to_string();
+    let failed = [OnceError::Failed(unreadable()), OnceError::FailedBefore(unreadable())].map(told);
+    assert_eq!(failed[0], ["the operation failed: the amount can't be read", &cause]);
+    assert_eq!(failed[1], ["the operation has failed before: the amount can't be read", &cause]);
+
+    let world = World::new().await;
+    world.faults.on(Operation::UpdateItem).always().inject(Fault::lost_request());
+    let not_stored = world.records.once("a").run(async |_| Ok::<_, Unreadable>(7)).await.expect_err("isn't stored");
+    let texts = told(not_stored);
+    assert!(texts[0].starts_with("the operation ran, and what it came to isn't stored: once in records: "), "{texts:?}");
+    for (text, cause) in texts.iter().zip(&texts[1..]) {
+        assert!(!text.contains(cause.as_str()), "{texts:?}");
     }
 }
