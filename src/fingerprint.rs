@@ -42,6 +42,11 @@ pub(crate) fn expressions(texts: &[&str], names: &HashMap<String, String>, value
     finish(digest)
 }
 
+/// Of what consists of several, in this order.
+pub(crate) fn joined(parts: &[Fingerprint]) -> Fingerprint {
+    bytes(parts.as_flattened())
+}
+
 /// What one of several writes is, as far as its repetition has to be the same.
 pub(crate) struct Part<'p> {
     pub(crate) operation: &'static str,
