@@ -6,6 +6,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::error::Error;
+use crate::expr::{Node, Rendering};
 use crate::item::RawItem;
 
 /// Eight bytes of SHA-256.
@@ -40,6 +42,14 @@ pub(crate) fn expressions(texts: &[&str], names: &HashMap<String, String>, value
     }
     map(&mut digest, values);
     finish(digest)
+}
+
+/// Of a condition.
+pub(crate) fn condition(condition: &Node) -> Result<Fingerprint, Error> {
+    let mut rendering = Rendering::new();
+    let text = rendering.condition(condition);
+    let (names, values) = rendering.finish(&[&text])?;
+    Ok(expressions(&[&text], &names, &values))
 }
 
 /// Of what consists of several, in this order.

@@ -1,6 +1,6 @@
 //! By what a repetition is recognised: digests that outlive the program which stored them.
 
-use dynamo_once::{Item, Store, Table};
+use dynamo_once::{ErrorKind, Item, Store, Table};
 use serde::{Deserialize, Serialize};
 
 use crate::world::World;
@@ -65,4 +65,16 @@ async fn a_write_is_the_same_once_its_type_has_an_index_more() {
     for (verb, repeated) in ["insert", "upsert", "update", "either"].into_iter().zip(repeated) {
         assert!(repeated.unwrap_or_else(|error| panic!("{verb}: {error}")).is_replayed(), "{verb}");
     }
+}
+
+#[tokio::test]
+async fn a_newer_one_by_another_field_is_another_write() {
+    let world = World::new().await;
+    let (orders, records) = (orders(&world).await, &world.records);
+    let f = Order::FIELDS;
+    let upsert = |item: Order| orders.upsert_newer(&item, f.placed).idempotency_key(records, "k").send();
+    upsert(order(1, 1)).await.expect("is written");
+    assert!(upsert(order(1, 1)).await.expect("has been").is_replayed());
+    let by_another = orders.upsert_newer(&order(1, 1), f.paid).idempotency_key(records, "k").send().await;
+    assert_eq!(by_another.unwrap_err().kind(), ErrorKind::KeyReused);
 }
