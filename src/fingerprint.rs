@@ -30,17 +30,10 @@ pub(crate) fn item(item: &RawItem) -> Fingerprint {
     finish(digest)
 }
 
-/// Of expressions: what they say, and the names and values that they stand for.
+/// Of expressions: what they say, each placeholder being what it stands for, whatever its number.
 pub(crate) fn expressions(texts: &[&str], names: &HashMap<String, String>, values: &RawItem) -> Fingerprint {
     let mut digest = Sha256::new();
-    texts.iter().for_each(|part| text(&mut digest, b"query", part.as_bytes()));
-    let mut names: Vec<_> = names.iter().collect();
-    names.sort_unstable();
-    for (placeholder, name) in names {
-        text(&mut digest, b"placeholder", placeholder.as_bytes());
-        text(&mut digest, b"name", name.as_bytes());
-    }
-    map(&mut digest, values);
+    texts.iter().for_each(|text| expression(&mut digest, text, names, values));
     finish(digest)
 }
 
@@ -122,6 +115,22 @@ fn text(digest: &mut Sha256, tag: &[u8], bytes: &[u8]) {
     digest.update(tag);
     digest.update((bytes.len() as u64).to_be_bytes());
     digest.update(bytes);
+}
+
+fn expression(digest: &mut Sha256, mut rest: &str, names: &HashMap<String, String>, values: &RawItem) {
+    while let Some(begin) = rest.find(['#', ':']) {
+        let (before, from) = rest.split_at(begin);
+        let end = from[1..].find(|letter: char| !letter.is_ascii_alphanumeric());
+        let (placeholder, after) = from.split_at(end.map_or(from.len(), |end| end + 1));
+        text(digest, b"says", before.as_bytes());
+        match (names.get(placeholder), values.get(placeholder)) {
+            (Some(name), _) => text(digest, b"name", name.as_bytes()),
+            (None, Some(value)) => self::value(digest, value),
+            (None, None) => text(digest, b"says", placeholder.as_bytes()),
+        }
+        rest = after;
+    }
+    text(digest, b"ends", rest.as_bytes());
 }
 
 fn map(digest: &mut Sha256, map: &RawItem) {
