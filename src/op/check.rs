@@ -62,6 +62,10 @@ impl<T: Item> Check<T> {
         self
     }
 
+    pub(crate) fn table(&self) -> &Table<T> {
+        &self.table
+    }
+
     pub(crate) fn into_action(self) -> Result<Action, Error> {
         let key = key_attributes::<T>(&self.key)?;
         let condition = self.condition.map(Condition::into_node).transpose()?;
