@@ -150,3 +150,28 @@ async fn no_more_is_kept_at_hand_than_was_said() {
         world.records.clone().cache(nothing).once("a").run(seven).await.expect("is answered");
     }
 }
+
+#[tokio::test]
+async fn numbers_are_replayed_to_the_last_bit() {
+    let world = World::new().await;
+    let edges = [935.0901549855263, 0.1, 5e-324, f64::MIN_POSITIVE, f64::MAX, -0.0];
+    let mut random = fastrand::Rng::with_seed(7);
+    let numbers: Vec<f64> = edges.into_iter().chain((0..1000).map(|_| random.f64() * 1000.0)).collect();
+    let answer = async |_: Context| Ok::<_, String>(numbers.clone());
+    world.records.once("a").run(answer).await.expect("runs");
+    let again = world.elsewhere().once("a").run(answer).await.expect("has run");
+    assert!(again.is_replayed());
+    let bits = |numbers: &[f64]| numbers.iter().map(|number| number.to_bits()).collect::<Vec<_>>();
+    assert_eq!(bits(again.answer()), bits(&numbers));
+}
+
+#[tokio::test]
+async fn what_json_does_not_hold_is_replayed_as_it_is_stored() {
+    let world = World::new().await;
+    let nan = async |_: Context| Ok::<_, String>(f64::NAN);
+    world.records.once("nan").run(nan).await.expect("runs");
+    assert_eq!(kind(world.records.once("nan").run(nan).await), ErrorKind::Decode, "it was stored as null");
+    let unit = async |_: Context| Ok::<_, String>(Some(()));
+    world.records.once("unit").run(unit).await.expect("runs");
+    assert_eq!(*world.records.once("unit").run(unit).await.expect("has run").answer(), None);
+}
