@@ -175,3 +175,32 @@ async fn what_json_does_not_hold_is_replayed_as_it_is_stored() {
     world.records.once("unit").run(unit).await.expect("runs");
     assert_eq!(*world.records.once("unit").run(unit).await.expect("has run").answer(), None);
 }
+
+#[tokio::test]
+async fn no_namespace_and_key_are_the_record_of_another() {
+    let world = World::new().await;
+    let all = [
+        ("", "shop-a#key-1"),
+        ("shop-a", "key-1"),
+        ("", "#shop-a#key-1"),
+        ("", "shop-a%23key-1"),
+        ("shop", "a#key-1"),
+        ("shop#a", "key-1"),
+        ("shop%23a", "key-1"),
+        ("", "shop-a"),
+        ("#shop-a", "key-1"),
+        ("", "%23shop-a#key-1"),
+        ("%", "#key-1"),
+        ("%#", "key-1"),
+    ];
+    for (namespace, key) in all {
+        let run = async |context: Context| Ok::<_, String>((context.key().to_owned(), key.to_owned()));
+        let ran = world.records.clone().namespace(namespace).once(key).run(run).await.expect("runs");
+        assert!(!ran.is_replayed(), "{key} of {namespace} has the answer of {:?}", ran.answer());
+    }
+    // What has no `#` is its own id, as before: a URL, say, is what operators look for.
+    let key = async |context: Context| Ok::<_, String>(context.key().to_owned());
+    let url = "https://example.org/a%20b?c=1";
+    assert_eq!(world.records.once(url).run(key).await.expect("runs").answer(), url);
+    assert_eq!(world.records.once("page#part").run(key).await.expect("runs").answer(), "#page#part");
+}
