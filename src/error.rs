@@ -380,7 +380,7 @@ impl Error {
 
     pub(crate) fn with_operation(mut self, operation: &'static str, table: &str) -> Self {
         self.inner.operation = operation;
-        self.inner.table = Some(table.into());
+        self.inner.table = (!table.is_empty()).then(|| table.into());
         self
     }
 

@@ -6,6 +6,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::error::Error;
+use crate::expr::{Node, Rendering};
 use crate::item::RawItem;
 
 /// Eight bytes of SHA-256.
@@ -28,18 +30,24 @@ pub(crate) fn item(item: &RawItem) -> Fingerprint {
     finish(digest)
 }
 
-/// Of expressions: what they say, and the names and values that they stand for.
+/// Of expressions: what they say, each placeholder being what it stands for, whatever its number.
 pub(crate) fn expressions(texts: &[&str], names: &HashMap<String, String>, values: &RawItem) -> Fingerprint {
     let mut digest = Sha256::new();
-    texts.iter().for_each(|part| text(&mut digest, b"query", part.as_bytes()));
-    let mut names: Vec<_> = names.iter().collect();
-    names.sort_unstable();
-    for (placeholder, name) in names {
-        text(&mut digest, b"placeholder", placeholder.as_bytes());
-        text(&mut digest, b"name", name.as_bytes());
-    }
-    map(&mut digest, values);
+    texts.iter().for_each(|text| expression(&mut digest, text, names, values));
     finish(digest)
+}
+
+/// Of a condition.
+pub(crate) fn condition(condition: &Node) -> Result<Fingerprint, Error> {
+    let mut rendering = Rendering::new();
+    let text = rendering.condition(condition);
+    let (names, values) = rendering.finish(&[&text])?;
+    Ok(expressions(&[&text], &names, &values))
+}
+
+/// Of what consists of several, in this order.
+pub(crate) fn joined(parts: &[Fingerprint]) -> Fingerprint {
+    bytes(parts.as_flattened())
 }
 
 /// What one of several writes is, as far as its repetition has to be the same.
@@ -107,6 +115,22 @@ fn text(digest: &mut Sha256, tag: &[u8], bytes: &[u8]) {
     digest.update(tag);
     digest.update((bytes.len() as u64).to_be_bytes());
     digest.update(bytes);
+}
+
+fn expression(digest: &mut Sha256, mut rest: &str, names: &HashMap<String, String>, values: &RawItem) {
+    while let Some(begin) = rest.find(['#', ':']) {
+        let (before, from) = rest.split_at(begin);
+        let end = from[1..].find(|letter: char| !letter.is_ascii_alphanumeric());
+        let (placeholder, after) = from.split_at(end.map_or(from.len(), |end| end + 1));
+        text(digest, b"says", before.as_bytes());
+        match (names.get(placeholder), values.get(placeholder)) {
+            (Some(name), _) => text(digest, b"name", name.as_bytes()),
+            (None, Some(value)) => self::value(digest, value),
+            (None, None) => text(digest, b"says", placeholder.as_bytes()),
+        }
+        rest = after;
+    }
+    text(digest, b"ends", rest.as_bytes());
 }
 
 fn map(digest: &mut Sha256, map: &RawItem) {

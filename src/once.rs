@@ -154,6 +154,10 @@ impl Once {
 
     /// Runs the operation, or gives the answer that it gave before.
     ///
+    /// The answer is stored as JSON, and comes back to the last bit of its numbers. What JSON doesn't hold comes back as it is stored: a number
+    /// that is none (`f64::NAN`), or infinite, is null, which decodes as no number, so that a repetition is told [`Decode`](ErrorKind::Decode); and a
+    /// `Some` of what is null, such as `Some(())`, is `None`.
+    ///
     /// # Errors
     ///
     /// [`OnceError::Failed`] with the operation's own error; else [`OnceError::NotRun`] or [`OnceError::NotStored`], as [`Once`] says.

@@ -41,8 +41,9 @@ pub(super) fn text(bytes: &[u8]) -> Result<Option<String>, Error> {
 /// The id of the record; `None` of an operation that runs without one.
 pub(super) fn id(key: Option<String>, namespace: &str, missing: MissingKey) -> Result<Option<String>, Error> {
     let id = match (key, missing) {
-        (Some(key), _) if namespace.is_empty() => key,
-        // So that no namespace and key run together to the id of another.
+        (Some(key), _) if namespace.is_empty() && !key.contains('#') => key,
+        // So that no namespace and key run together to the id of another: what stands before the first `#` is the namespace, also where that
+        // is empty.
         (Some(key), _) => format!("{}#{key}", namespace.replace('%', "%25").replace('#', "%23")),
         (None, MissingKey::RunUnprotected) => return Ok(None),
         (None, MissingKey::Refuse) => return Err(Error::invalid(EMPTY)),

@@ -45,7 +45,10 @@ impl Records {
         }
     }
 
-    /// Puts this before every key: a caller's or a tenant's name, so that none can read another's answer.
+    /// Puts this before every key: a caller's or a tenant's name, so that none can read another's answer. Whatever it is, and whatever the key, no
+    /// other namespace and key have the same record; an empty one is the same as none.
+    ///
+    /// The record's id is `namespace#key`. Without a namespace it is the key; where that has a `#` itself, `#key`.
     #[must_use]
     pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
         self.namespace = namespace.into();

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::{ConditionCheck, ReturnValuesOnConditionCheckFailur
 
 use crate::error::Error;
 use crate::expr::{Condition, Node, Rendering};
-use crate::fingerprint::{self, Fingerprint};
+use crate::fingerprint;
 use crate::item::Item;
 use crate::key::key_attributes;
 use crate::protocol::guard::{Birth, Expect};
@@ -62,6 +62,10 @@ impl<T: Item> Check<T> {
         self
     }
 
+    pub(crate) fn table(&self) -> &Table<T> {
+        &self.table
+    }
+
     pub(crate) fn into_action(self) -> Result<Action, Error> {
         let key = key_attributes::<T>(&self.key)?;
         let condition = self.condition.map(Condition::into_node).transpose()?;
@@ -84,7 +88,11 @@ pub(crate) fn check(
     at: Option<Etag>,
 ) -> Action {
     let (core, of) = (Arc::clone(table), key.clone());
-    let content = condition.as_ref().and_then(|condition| content(condition).ok());
+    // A condition that can't be rendered is refused later.
+    let content = match &condition {
+        Some(condition) => fingerprint::condition(condition).ok(),
+        None => (expect == Expect::Absent).then(|| fingerprint::bytes(b"absent")),
+    };
     Action {
         table: Arc::clone(table),
         operation: "check",
@@ -111,14 +119,6 @@ pub(crate) fn check(
             Ok(TransactWriteItem::builder().condition_check(stamped::built(check.build())?).build())
         }),
     }
-}
-
-/// The caller's condition, as far as a repetition has to have the same. One that can't be rendered is refused later.
-fn content(condition: &Node) -> Result<Fingerprint, Error> {
-    let mut rendering = Rendering::new();
-    let text = rendering.condition(condition);
-    let (names, values) = rendering.finish(&[&text])?;
-    Ok(fingerprint::expressions(&[&text], &names, &values))
 }
 
 /// What a check requires, the caller's condition aside.

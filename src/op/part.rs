@@ -16,6 +16,7 @@ use crate::op::update::Update;
 use crate::op::upsert::Upsert;
 use crate::protocol::guard::Expect;
 use crate::store::Store;
+use crate::table::Table;
 use crate::transact::{self, Action, Leaves, MOST_ACTIONS, Settled, Tied, Unsettled};
 use crate::versioned::Etag;
 
@@ -92,7 +93,8 @@ impl Parts {
         if let Some(invalid) = self.invalid {
             return Err(invalid.into());
         }
-        let refuse = |why: &'static str| Err(Error::invalid(why).with_operation(operation, "").into());
+        let first = self.actions.first().map(|action| action.table.name()).unwrap_or_default();
+        let refuse = |why: &'static str| Err(Error::invalid(why).with_operation(operation, first).into());
         match self.actions.len() + usize::from(tied.is_some()) {
             _ if self.actions.is_empty() => return refuse("the transaction has no part; add one with `with`"),
             0..=MOST_ACTIONS => {}
@@ -128,12 +130,16 @@ where
     Action { table, operation, key, expect, conditional, content, leaves, at, render: Box::new(render) }
 }
 
+fn of_its_own<T: Item>(why: &'static str, operation: &'static str, table: &Table<T>) -> Error {
+    Error::invalid(why).with_operation(operation, table.core().name())
+}
+
 impl<T: Item> Sealed for Insert<T> {
     fn into_action(self) -> Result<Sole, Error> {
         if self.is_of_its_own() {
-            return Err(Error::invalid(
-                "a keyed or resumed insert is sent by itself, and can't be part of a transaction",
-            ));
+            let why = "a keyed or resumed insert is sent by itself: it can't be part of a transaction, nor be recorded; `keyed` and \
+                       `idempotency_key` exclude each other";
+            return Err(of_its_own(why, "insert", self.table()));
         }
         Ok(Sole(action(self.into_part().prepare()?, Leaves::Stamp, None)))
     }
@@ -142,7 +148,8 @@ impl<T: Item> Sealed for Insert<T> {
 impl<T: Item> Sealed for Upsert<T> {
     fn into_action(self) -> Result<Sole, Error> {
         if self.is_of_its_own() {
-            return Err(Error::invalid("a resumed upsert is sent by itself, and can't be part of a transaction"));
+            let why = "a resumed upsert is sent by itself: it can't be part of a transaction, nor be recorded";
+            return Err(of_its_own(why, "upsert", self.table()));
         }
         Ok(Sole(action(self.into_part().prepare()?, Leaves::Stamp, None)))
     }
@@ -151,7 +158,8 @@ impl<T: Item> Sealed for Upsert<T> {
 impl<T: Item> Sealed for Update<T> {
     fn into_action(self) -> Result<Sole, Error> {
         if self.is_of_its_own() {
-            return Err(Error::invalid("a resumed update is sent by itself, and can't be part of a transaction"));
+            let why = "a resumed update is sent by itself: it can't be part of a transaction, nor be recorded";
+            return Err(of_its_own(why, "update", self.table()));
         }
         let at = self.etag();
         Ok(Sole(action(self.into_part().prepare()?, Leaves::Stamp, at)))
@@ -187,7 +195,8 @@ impl<T: Item> Sealed for Delete<T> {
 
 impl<T: Item> Sealed for Check<T> {
     fn into_action(self) -> Result<Sole, Error> {
-        self.into_action().map(Sole)
+        let table = self.table().clone();
+        self.into_action().map(Sole).map_err(|error| error.with_operation("check", table.core().name()))
     }
 }
 

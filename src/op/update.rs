@@ -3,13 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use aws_sdk_dynamodb::types::ReturnValue;
 
 use crate::call::Request;
 use crate::error::Error;
 use crate::expr::{Changeable, Changes, Condition, Delta, Elements, IntoValue, Node, Path, Rendering};
 use crate::fingerprint::{self, Fingerprint};
-use crate::item::{Item, RawItem, encode, is_reserved};
+use crate::item::{Item, RawItem, Schema, encode, is_reserved};
 use crate::key::{Key as _, key_attributes};
 use crate::maintained::Times;
 use crate::op::indexed::with_index_attributes;
@@ -276,7 +276,6 @@ impl<T: Item> Update<T> {
             return Err(of(Error::invalid("the update changes nothing; set, add, remove or append something")));
         }
         changes.top_level_names().into_iter().try_for_each(|name| changeable(&core, name)).map_err(of)?;
-        let changes = with_index_attributes(core.schema(), &key, self.key.parts(), changes).map_err(of)?;
         let condition = self.condition.map(Condition::into_node).transpose().map_err(of)?;
         let otherwise = self.otherwise.transpose().map_err(of)?;
         if otherwise.as_ref().is_some_and(|item| core.key_of(item) != key) {
@@ -293,9 +292,10 @@ impl<T: Item> Update<T> {
             }
         };
         let content = match self.is_part {
-            true => Some(content(&changes, condition.as_ref(), otherwise.as_ref()).map_err(of)?),
+            true => Some(content(core.schema(), &changes, condition.as_ref(), otherwise.as_ref()).map_err(of)?),
             false => None,
         };
+        let changes = with_index_attributes(core.schema(), &key, self.key.parts(), changes).map_err(of)?;
         let began = PendingToken::began_or_now(self.token.as_ref(), &core);
         let times = Times::new(core.schema(), began);
         let (changes, otherwise) = (times.change(changes), otherwise.map(|item| times.make(item)));
@@ -319,14 +319,23 @@ impl<T: Item> Update<T> {
     }
 }
 
-/// What the update is, the times aside that it writes: these changes, under this condition, or else this item.
-fn content(changes: &Changes, condition: Option<&Node>, otherwise: Option<&RawItem>) -> Result<Fingerprint, Error> {
+/// What the update is: these changes, under this condition, or else this item. The times that it writes are none of it, nor what it writes for
+/// indexes, of which a later program may have more.
+fn content(
+    schema: &Schema,
+    changes: &Changes,
+    condition: Option<&Node>,
+    otherwise: Option<&RawItem>,
+) -> Result<Fingerprint, Error> {
     let mut rendering = Rendering::new();
     let condition = condition.map(|condition| rendering.condition(condition)).unwrap_or_default();
     let update = rendering.update(changes.clone(), Vec::new());
-    let (names, mut values) = rendering.finish(&[&condition, &update])?;
-    values.extend(otherwise.map(|item| (String::new(), AttributeValue::M(item.clone()))));
-    Ok(fingerprint::expressions(&[&condition, &update], &names, &values))
+    let (names, values) = rendering.finish(&[&condition, &update])?;
+    let update = fingerprint::expressions(&[&condition, &update], &names, &values);
+    Ok(match otherwise {
+        Some(item) => fingerprint::joined(&[update, fingerprint::item(&schema.without_indexes(item))]),
+        None => update,
+    })
 }
 
 /// Neither the key nor the stamp is an update's to change. A path written by hand can name either.

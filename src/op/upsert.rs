@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use crate::call::Request;
 use crate::error::Error;
 use crate::expr::{Changes, Node, Ordered, Path, PathKind, RawPath, has_order};
-use crate::fingerprint;
+use crate::fingerprint::{self, Fingerprint};
 use crate::item::{Item, RawItem, Schema, encode};
 use crate::maintained::Times;
 use crate::op::prepared::Prepared;
@@ -142,7 +142,10 @@ impl<T: Item> Upsert<T> {
         let newer = self.newer.transpose().map_err(of)?;
         let condition = newer.map(|newer| newer.than_stored(core.schema(), &item)).transpose().map_err(of)?;
         let began = PendingToken::began_or_now(self.token.as_ref(), &core);
-        let content = self.is_part.then(|| fingerprint::item(&core.schema().without_indexes(&item)));
+        let content = match self.is_part {
+            true => Some(content(core.schema(), &item, condition.as_ref()).map_err(of)?),
+            false => None,
+        };
         let mut changes = Changes::whole(core.schema(), item);
         Times::new(core.schema(), began).write(&mut changes);
         changes.remove_known(core.schema());
@@ -193,6 +196,15 @@ impl Newer {
         has_order(&path.to_string(), &value)?;
         Ok(Node::absent(path.clone()).or(Node::less_than(path, value)))
     }
+}
+
+/// What the upsert is: this item, where that holds by which it is the newer one.
+fn content(schema: &Schema, item: &RawItem, newer: Option<&Node>) -> Result<Fingerprint, Error> {
+    let item = fingerprint::item(&schema.without_indexes(item));
+    Ok(match newer {
+        Some(newer) => fingerprint::joined(&[item, fingerprint::condition(newer)?]),
+        None => item,
+    })
 }
 
 impl<T> fmt::Debug for Upsert<T> {

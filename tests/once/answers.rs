@@ -162,7 +162,10 @@ async fn an_answer_is_not_shown_in_logs() {
     for replayed in [false, true] {
         let ran = world.records.once("a").run(secret).await.expect("runs");
         let shown = format!("{ran:?}");
-        assert!(shown.starts_with(&format!("Ran {{ is_replayed: {replayed}, ")) && !shown.contains("secret"), "{shown}");
+        assert!(
+            shown.starts_with(&format!("Ran {{ is_replayed: {replayed}, ")) && !shown.contains("secret"),
+            "{shown}"
+        );
     }
 }
 
@@ -199,8 +202,65 @@ async fn an_error_and_its_causes_tell_each_text_once() {
     world.faults.on(Operation::UpdateItem).always().inject(Fault::lost_request());
     let not_stored = world.records.once("a").run(async |_| Ok::<_, Unreadable>(7)).await.expect_err("isn't stored");
     let texts = told(not_stored);
-    assert!(texts[0].starts_with("the operation ran, and what it came to isn't stored: once in records: "), "{texts:?}");
+    assert!(
+        texts[0].starts_with("the operation ran, and what it came to isn't stored: once in records: "),
+        "{texts:?}"
+    );
     for (text, cause) in texts.iter().zip(&texts[1..]) {
         assert!(!text.contains(cause.as_str()), "{texts:?}");
     }
+}
+
+#[tokio::test]
+async fn numbers_are_replayed_to_the_last_bit() {
+    let world = World::new().await;
+    let edges = [935.0901549855263, 0.1, 5e-324, f64::MIN_POSITIVE, f64::MAX, -0.0];
+    let mut random = fastrand::Rng::with_seed(7);
+    let numbers: Vec<f64> = edges.into_iter().chain((0..1000).map(|_| random.f64() * 1000.0)).collect();
+    let answer = async |_: Context| Ok::<_, String>(numbers.clone());
+    world.records.once("a").run(answer).await.expect("runs");
+    let again = world.elsewhere().once("a").run(answer).await.expect("has run");
+    assert!(again.is_replayed());
+    let bits = |numbers: &[f64]| numbers.iter().map(|number| number.to_bits()).collect::<Vec<_>>();
+    assert_eq!(bits(again.answer()), bits(&numbers));
+}
+
+#[tokio::test]
+async fn what_json_does_not_hold_is_replayed_as_it_is_stored() {
+    let world = World::new().await;
+    let nan = async |_: Context| Ok::<_, String>(f64::NAN);
+    world.records.once("nan").run(nan).await.expect("runs");
+    assert_eq!(kind(world.records.once("nan").run(nan).await), ErrorKind::Decode, "it was stored as null");
+    let unit = async |_: Context| Ok::<_, String>(Some(()));
+    world.records.once("unit").run(unit).await.expect("runs");
+    assert_eq!(*world.records.once("unit").run(unit).await.expect("has run").answer(), None);
+}
+
+#[tokio::test]
+async fn no_namespace_and_key_are_the_record_of_another() {
+    let world = World::new().await;
+    let all = [
+        ("", "shop-a#key-1"),
+        ("shop-a", "key-1"),
+        ("", "#shop-a#key-1"),
+        ("", "shop-a%23key-1"),
+        ("shop", "a#key-1"),
+        ("shop#a", "key-1"),
+        ("shop%23a", "key-1"),
+        ("", "shop-a"),
+        ("#shop-a", "key-1"),
+        ("", "%23shop-a#key-1"),
+        ("%", "#key-1"),
+        ("%#", "key-1"),
+    ];
+    for (namespace, key) in all {
+        let run = async |context: Context| Ok::<_, String>((context.key().to_owned(), key.to_owned()));
+        let ran = world.records.clone().namespace(namespace).once(key).run(run).await.expect("runs");
+        assert!(!ran.is_replayed(), "{key} of {namespace} has the answer of {:?}", ran.answer());
+    }
+    // What has no `#` is its own id, as before: a URL, say, is what operators look for.
+    let key = async |context: Context| Ok::<_, String>(context.key().to_owned());
+    let url = "https://example.org/a%20b?c=1";
+    assert_eq!(world.records.once(url).run(key).await.expect("runs").answer(), url);
+    assert_eq!(world.records.once("page#part").run(key).await.expect("runs").answer(), "#page#part");
 }

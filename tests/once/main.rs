@@ -3,6 +3,7 @@
 mod answers;
 mod bad_luck;
 mod failures;
+mod fingerprints;
 mod leases;
 mod recorded;
 mod runs;

@@ -460,3 +460,23 @@ async fn a_change_that_changes_nothing_is_recorded_at_the_version_as_it_was_read
         assert_eq!((written.is_replayed(), written.etag()), (is_replayed, Some(etag)));
     }
 }
+
+#[tokio::test]
+async fn what_can_not_be_recorded_is_said_with_its_table() {
+    let world = World::new().await;
+    let here = Process::first(&world).await;
+    let keyed = here.accounts.insert(&account("a", 1)).keyed("k");
+    let keyed = keyed.idempotency_key(&here.records, "k").send().await.unwrap_err();
+    let keyed = (keyed.kind(), keyed.table().map(str::to_owned), keyed.to_string());
+    assert_eq!((keyed.0, keyed.1.as_deref()), (ErrorKind::Invalid, Some("accounts")));
+    assert!(keyed.2.starts_with("insert into accounts: ") && keyed.2.contains("exclude each other"), "{}", keyed.2);
+
+    let inserts = (0..100).map(|id| here.accounts.insert(&account(&id.to_string(), 1)));
+    let many = inserts.fold(here.store.transact(), |transact, insert| transact.with(insert));
+    let many = many.idempotency_key(&here.records, "k").send().await.unwrap_err().to_string();
+    assert!(many.starts_with("transact in accounts: a transaction has 100 parts at most"), "{many}");
+    let none = here.store.transact().idempotency_key(&here.records, "k").send().await.unwrap_err();
+    assert_eq!((none.table(), none.to_string().split(':').next()), (None, Some("transact")));
+    let check = here.store.transact().with(here.accounts.check("").absent()).send().await.unwrap_err().to_string();
+    assert!(check.starts_with("transact in accounts: "), "{check}");
+}
