@@ -24,7 +24,7 @@ use crate::error::{Error, ErrorKind, Limit};
 use crate::fingerprint;
 use crate::op::part::Parts;
 use crate::protocol::claim::Millis;
-use crate::record::Ending;
+use crate::record::{Ending, Kept};
 
 use self::answer::replay;
 pub use self::answer::{OnceError, Ran};
@@ -238,7 +238,7 @@ impl Once {
                 let written = staged.write(core.store(), OPERATION, None).await;
                 written.map_err(|unsettled| OnceError::NotStored(unsettled.error))?;
             }
-            return Ok(Ran::fresh(answer, EpochMillis(claims::now(core))));
+            return Ok(Ran::fresh(answer, EpochMillis(claims::now(core)), false));
         };
         let (owner, until) = match records.claim(&record, term, wait).await.map_err(OnceError::NotRun)? {
             Claimed::Ours { owner, until } => (owner, until),
@@ -264,7 +264,8 @@ impl Once {
         match answer {
             Ok(answer) => {
                 let kept = records.keep(serde_json::to_string(&answer), "the answer");
-                let ending = Ending::Answer(kept.map_err(OnceError::NotStored)?);
+                let kept = kept.map_err(OnceError::NotStored)?;
+                let (is_kept, ending) = (kept != Kept::Not, Ending::Answer(kept));
                 let completed = records.complete(&record, owner, ending, context.take());
                 let completed = match term {
                     Term::Until(deadline) if !context.is_lost() => claims::before(core, deadline, completed).await,
@@ -273,7 +274,7 @@ impl Once {
                 };
                 let too_late = || Err(Error::new(ErrorKind::OutcomeUnknown, UNCOMPLETED).with_limit(Limit::Deadline));
                 let at = completed.unwrap_or_else(too_late).map_err(|error| records.not_stored(error))?;
-                Ok(Ran::fresh(answer, at))
+                Ok(Ran::fresh(answer, at, is_kept))
             }
             Err(failure) => {
                 // Where either change fails, the lease ends by itself; nor is there a need of one after its end.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use aws_sdk_dynamodb::error::BoxError;
 use serde::de::DeserializeOwned;
 
 use crate::epoch::EpochMillis;
@@ -17,6 +18,7 @@ pub struct Ran<A> {
     answer: A,
     is_replayed: bool,
     completed_at: Option<EpochMillis>,
+    is_kept: bool,
 }
 
 /// Why there is no answer.
@@ -48,10 +50,28 @@ impl<E> OnceError<E> {
     }
 }
 
+impl<E: Into<BoxError>> OnceError<E> {
+    /// The same as one error, whatever the operation fails with: a boxed error isn't an [`Error`](std::error::Error) itself, and what holds one
+    /// can't be handed on by `?`. With `.map_err(OnceError::into_boxed)?` it can.
+    #[must_use]
+    pub fn into_boxed(self) -> BoxError {
+        match self {
+            Self::Failed(error) | Self::FailedBefore(error) => error.into(),
+            Self::NotRun(error) | Self::NotStored(error) => error.into(),
+        }
+    }
+}
+
 impl<A> Ran<A> {
     /// Of an operation that has just run.
-    pub(super) fn fresh(answer: A, at: EpochMillis) -> Self {
-        Self { answer, is_replayed: false, completed_at: Some(at) }
+    pub(super) fn fresh(answer: A, at: EpochMillis, is_kept: bool) -> Self {
+        Self { answer, is_replayed: false, completed_at: Some(at), is_kept }
+    }
+
+    /// Of no operation: for tests.
+    #[cfg(any(feature = "test-util", feature = "embedded"))]
+    pub(crate) fn mock(answer: A, is_replayed: bool) -> Self {
+        Self { answer, is_replayed, completed_at: None, is_kept: true }
     }
 
     /// The answer.
@@ -72,6 +92,13 @@ impl<A> Ran<A> {
         self.is_replayed
     }
 
+    /// Whether whoever repeats the operation is given this answer. Not where it was too large to be [kept](crate::LargeAnswers): the operation has
+    /// run, and a repetition is told [`Decode`](ErrorKind::Decode); nor where it ran [unprotected](crate::MissingKey::RunUnprotected).
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.is_kept
+    }
+
     /// When the answer was given; `None` where another program's record doesn't say.
     #[must_use]
     pub fn completed_at(&self) -> Option<EpochMillis> {
@@ -88,7 +115,7 @@ pub(super) fn replay<A: DeserializeOwned, E, P: Failures<E>>(entry: &Entry) -> R
                 Error::new(ErrorKind::Decode, "the operation has run, and its stored answer isn't of this type")
                     .with_source(error)
             })?;
-            Ok(Ok(Ran { answer, is_replayed: true, completed_at: entry.completed_at }))
+            Ok(Ok(Ran { answer, is_replayed: true, completed_at: entry.completed_at, is_kept: true }))
         }
     }
 }

@@ -66,6 +66,18 @@ impl Context {
         self.staged.lock().unwrap_or_else(PoisonError::into_inner).add(&self.store, OPERATION, part);
     }
 
+    /// How many writes are staged so far.
+    #[must_use]
+    pub fn staged(&self) -> usize {
+        self.staged.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Of no run: for tests.
+    #[cfg(any(feature = "test-util", feature = "embedded"))]
+    pub(crate) fn of(store: &Store, key: &str) -> Self {
+        Self::new(store, key).0
+    }
+
     /// What was staged so far.
     pub(super) fn take(&self) -> Parts {
         std::mem::take(&mut *self.staged.lock().unwrap_or_else(PoisonError::into_inner))

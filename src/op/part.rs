@@ -69,6 +69,10 @@ impl Parts {
         }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.actions.len()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.actions.is_empty() && self.invalid.is_none()
     }

@@ -24,16 +24,42 @@
 //! assert_eq!(mock::written::<Account>(Outcome::Replayed, 2).version(), Some(2));
 //! # Ok::<(), dynamo_once::Error>(())
 //! ```
+//!
+//! An operation that [runs once](crate::Once) can be called by itself, too:
+//!
+//! ```
+//! use dynamo_once::{Context, Item, Store, testing::{Scripted, mock}};
+//!
+//! # #[derive(Debug, serde::Serialize, serde::Deserialize, Item)]
+//! # #[item(table = "accounts")]
+//! # struct Account { #[item(partition_key)] id: String, balance: i64 }
+//! async fn close(run: Context, store: Store) -> Result<String, std::io::Error> {
+//!     run.stage(store.table::<Account>().delete("acc-1"));
+//!     Ok(format!("closed under {}", run.key()))
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let store = Store::new(Scripted::new().config().build()); // nothing is sent
+//! let run = mock::context(&store, "request-1");
+//! assert_eq!(close(run.clone(), store).await?, "closed under request-1");
+//! assert_eq!(run.staged(), 1);
+//! assert!(mock::ran("answer", true).is_replayed());
+//! # Ok(())
+//! # }
+//! ```
 
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind};
 use crate::format::Format;
 use crate::item::{Item, RawItem, encode, shown};
+use crate::once::{Context, Ran};
 use crate::protocol::log::WriteId;
 use crate::settle::Settled;
 use crate::stamp::{STAMP_PREFIX, StampNames};
 use crate::stamped::number;
+use crate::store::Store;
 use crate::versioned::Versioned;
 use crate::written::{Outcome, Written};
 
@@ -73,6 +99,19 @@ pub fn written<T: Item>(outcome: Outcome, version: u64) -> Written<T> {
         (Outcome::Unchanged, Some(etag)) => Written::unchanged(etag),
         _ => written,
     }
+}
+
+/// What an operation is given that runs once under this key, to be called by itself: nothing is stored of it, and what it stages isn't
+/// written, but [counted](Context::staged). Its lease is never lost.
+#[must_use]
+pub fn context(store: &Store, key: &str) -> Context {
+    Context::of(store, key)
+}
+
+/// An answer as a run gives it, just now or from a record.
+#[must_use]
+pub fn ran<A>(answer: A, is_replayed: bool) -> Ran<A> {
+    Ran::mock(answer, is_replayed)
 }
 
 /// The first moment of 2024.

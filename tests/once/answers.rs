@@ -6,7 +6,7 @@ use std::num::ParseIntError;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use dynamo_once::testing::{Fault, Operation};
-use dynamo_once::{Context, ErrorKind, LargeAnswers, OnceError};
+use dynamo_once::{Context, ErrorKind, LargeAnswers, MissingKey, OnceError, Records};
 
 use crate::world::{World, crash, kind, not_run, seven, spawn};
 
@@ -263,4 +263,38 @@ async fn no_namespace_and_key_are_the_record_of_another() {
     let url = "https://example.org/a%20b?c=1";
     assert_eq!(world.records.once(url).run(key).await.expect("runs").answer(), url);
     assert_eq!(world.records.once("page#part").run(key).await.expect("runs").answer(), "#page#part");
+}
+
+#[tokio::test]
+async fn the_first_is_told_whether_its_answer_is_kept() {
+    let world = World::new().await;
+    let mut random = fastrand::Rng::with_seed(7);
+    let noise: String = std::iter::repeat_with(|| random.alphanumeric()).take(1_000_000).collect();
+    let answer = async |_: Context| Ok::<_, String>(noise.clone());
+    assert!(!world.records.once("noise").run(answer).await.expect("runs").is_kept());
+    assert_eq!(kind(world.records.once("noise").run(answer).await), ErrorKind::Decode);
+    for _ in 0..2 {
+        let short = world.records.once("short").run(async |_: Context| Ok::<_, String>(7)).await;
+        assert!(short.expect("is answered").is_kept());
+    }
+}
+
+#[tokio::test]
+async fn a_boxed_failure_is_handed_on_as_an_error() {
+    async fn handle(records: &Records, fails: bool) -> Result<u32, Box<dyn Error + Send + Sync>> {
+        let operation = async |_: Context| {
+            if fails {
+                return Err(Box::<dyn Error + Send + Sync>::from("the bank is closed"));
+            }
+            Ok(7)
+        };
+        let ran = records.once("").run(operation).await.map_err(OnceError::into_boxed)?;
+        Ok(ran.into_answer())
+    }
+    let world = World::new().await;
+    let unprotected = world.records.clone().missing_key(MissingKey::RunUnprotected);
+    assert_eq!(handle(&unprotected, false).await.expect("runs"), 7);
+    assert_eq!(handle(&unprotected, true).await.unwrap_err().to_string(), "the bank is closed");
+    let refused = handle(&world.records, false).await.unwrap_err();
+    assert!(refused.downcast_ref::<dynamo_once::Error>().expect("is the record's").kind() == ErrorKind::Invalid);
 }
