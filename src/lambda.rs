@@ -71,7 +71,7 @@ pub struct OnceService<S, F> {
 }
 
 /// An event, and its run: the request of a handler under [`OnceLayer`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Delivery<R> {
     /// The event.
@@ -154,5 +154,12 @@ impl<F> fmt::Debug for OnceLayer<F> {
 impl<S, F> fmt::Debug for OnceService<S, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OnceService").finish_non_exhaustive()
+    }
+}
+
+/// Shows no event.
+impl<R> fmt::Debug for Delivery<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delivery").field("context", &self.context).finish_non_exhaustive()
     }
 }

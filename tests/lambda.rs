@@ -149,6 +149,16 @@ async fn the_service_that_was_ready_is_the_one_that_is_called() {
     assert_eq!((fourth.await.expect("runs"), third.await.expect("runs")), (4, 3));
 }
 
+#[tokio::test]
+async fn an_event_is_not_shown_in_logs() {
+    let World { engine, .. } = World::new().await;
+    let records = Store::new(engine.config().build()).records("records");
+    let once = OnceLayer::new(move |_: &&str| records.once("a"));
+    let show = async |delivery: Delivery<&'static str>| Ok::<_, Error>(format!("{delivery:?}"));
+    let shown = once.layer(service_fn(show)).oneshot("secret").await.expect("runs");
+    assert_eq!(shown, "Delivery { context: Context { is_lost: false, .. }, .. }");
+}
+
 struct World {
     engine: Embedded,
     marks: Table<Mark>,

@@ -12,7 +12,7 @@ use super::failures::Failures;
 use super::large;
 
 /// The answer of an operation that has run once.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Ran<A> {
     answer: A,
     is_replayed: bool,
@@ -110,5 +110,15 @@ impl<E: std::error::Error + 'static> std::error::Error for OnceError<E> {
             Self::Failed(error) | Self::FailedBefore(error) => error.source(),
             Self::NotRun(error) | Self::NotStored(error) => error.source(),
         }
+    }
+}
+
+/// Shows no answer.
+impl<A> fmt::Debug for Ran<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ran")
+            .field("is_replayed", &self.is_replayed)
+            .field("completed_at", &self.completed_at)
+            .finish_non_exhaustive()
     }
 }

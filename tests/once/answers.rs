@@ -155,6 +155,20 @@ async fn no_more_is_kept_at_hand_than_was_said() {
     }
 }
 
+#[tokio::test]
+async fn an_answer_is_not_shown_in_logs() {
+    let world = World::new().await;
+    let secret = async |_: Context| Ok::<_, String>("secret".to_owned());
+    for replayed in [false, true] {
+        let ran = world.records.once("a").run(secret).await.expect("runs");
+        let shown = format!("{ran:?}");
+        assert!(
+            shown.starts_with(&format!("Ran {{ is_replayed: {replayed}, ")) && !shown.contains("secret"),
+            "{shown}"
+        );
+    }
+}
+
 /// An amount that can't be read.
 #[derive(Debug)]
 struct Unreadable(ParseIntError);
@@ -188,7 +202,10 @@ async fn an_error_and_its_causes_tell_each_text_once() {
     world.faults.on(Operation::UpdateItem).always().inject(Fault::lost_request());
     let not_stored = world.records.once("a").run(async |_| Ok::<_, Unreadable>(7)).await.expect_err("isn't stored");
     let texts = told(not_stored);
-    assert!(texts[0].starts_with("the operation ran, and what it came to isn't stored: once in records: "), "{texts:?}");
+    assert!(
+        texts[0].starts_with("the operation ran, and what it came to isn't stored: once in records: "),
+        "{texts:?}"
+    );
     for (text, cause) in texts.iter().zip(&texts[1..]) {
         assert!(!text.contains(cause.as_str()), "{texts:?}");
     }
