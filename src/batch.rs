@@ -33,9 +33,11 @@ use crate::once::{Context, Identity, Once, OnceError, Ran};
 /// | another works on the record at that moment | a failure ([`InProgress`](crate::ErrorKind::InProgress)), so that it comes again if the other crashes |
 /// | a record before it, whose order counts, has failed | a failure that wasn't tried: [`BatchError::NotRun`] |
 /// | two records are the same operation: the same key and payload | one of them runs, and the other shares its fate, at no request |
+/// | the same, in different [groups](Self::in_order_by), which don't wait for each other | one of them runs. The other is replayed, or is a failure ([`InProgress`](crate::ErrorKind::InProgress)) where that hasn't ended |
 /// | the process crashes, or the invocation's time is over | the whole batch comes again. What was done is replayed, what was claimed waits for its lease |
 ///
-/// Where panics abort the process, a panic is a crash.
+/// Where panics abort the process, a panic is a crash. One in the closures that tell a record's identifier and its group isn't that record's failure, but
+/// the caller's: [`new`](Self::new), [`in_order_by`](Self::in_order_by). What can't be read is best found out in the operation.
 ///
 /// # Examples
 ///
@@ -118,6 +120,10 @@ const AT_ONCE: usize = 10;
 
 impl<T> Batch<T> {
     /// A batch of these records, in the order of their delivery, each with the identifier by which its source knows it.
+    ///
+    /// # Panics
+    ///
+    /// Where the closure does, since a record without an identifier can't be told to have failed. Nothing has run, and the whole batch comes again.
     pub fn new(records: impl IntoIterator<Item = T>, identifier: impl Fn(&T) -> String) -> Self {
         let records = records.into_iter().map(|record| (identifier(&record), record)).collect();
         Self { records, order: Order::Any, concurrency: AT_ONCE }
@@ -134,6 +140,10 @@ impl<T> Batch<T> {
     /// Runs the records of each group one after the other, and none of a group after its first that fails. The groups don't wait for each other.
     ///
     /// Of a stream, whose source goes back to the first failure, what other groups have done since is replayed.
+    ///
+    /// # Panics
+    ///
+    /// Where the closure does, since it isn't known then what waits for the record. Nothing has run, and the whole batch comes again.
     #[doc(alias = "fifo")]
     pub fn in_order_by<G: Hash + Eq>(mut self, group: impl Fn(&T) -> G) -> Self {
         let mut numbers = HashMap::new();

@@ -221,6 +221,27 @@ async fn of_two_that_are_the_same_operation_each_is_told_that_it_failed_for_good
 }
 
 #[tokio::test]
+async fn of_two_that_are_the_same_operation_in_two_groups_one_may_have_to_come_again() {
+    let world = World::new().await;
+    let messages = [("1", "x", "a"), ("2", "y", "a")];
+    let by_group = || batch(&messages).in_order_by(|(_, group, _)| *group);
+    let ran = AtomicUsize::new(0);
+    let operation = async |_: Message, _: Context| {
+        ran.fetch_add(1, Ordering::SeqCst);
+        // Until the other has been refused.
+        while world.requests() < 2 {
+            tokio::task::yield_now().await;
+        }
+        Ok::<_, String>(())
+    };
+    let response = by_group().run(world.once(), operation).await;
+    let [(_, reason)] = &reasons(&response)[..] else { panic!("{response:?}") };
+    assert_eq!(reason, "InProgress");
+    assert!(by_group().run(world.once(), operation).await.is_complete());
+    assert_eq!(ran.into_inner(), 1);
+}
+
+#[tokio::test]
 async fn of_two_that_are_the_same_operation_one_runs_and_the_other_shares_its_fate() {
     let orders: [fn(Batch<Message>) -> Batch<Message>; 3] =
         [|batch| batch, Batch::in_order, |batch| batch.in_order_by(|(_, group, _)| *group)];
