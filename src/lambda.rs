@@ -12,7 +12,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::error::Error;
-use crate::once::{Context, Once, OnceError};
+use crate::once::{Context, Once, OnceError, Ran};
 
 /// Runs a Lambda function's handler once for each event, and answers a repetition with the answer that it gave before.
 ///
@@ -31,8 +31,8 @@ use crate::once::{Context, Once, OnceError};
 /// # Errors
 ///
 /// The service's error is the handler's own, and has to be able to hold an [`Error`](crate::Error) of the record besides: `lambda_runtime::Error`
-/// can, so can `anyhow::Error`, and an own type by `From<dynamo_once::Error>`. A handler that failed runs again at the next delivery;
-/// when the record refuses, and what then, is said by [`Once`].
+/// can, so can `anyhow::Error`, and an own type by `From<dynamo_once::Error>`. A handler that failed runs again at the next delivery, unless it
+/// failed for good ([`storing_failures`](Self::storing_failures)); when the record refuses, and what then, is said by [`Once`].
 ///
 /// # Examples
 ///
@@ -60,14 +60,17 @@ use crate::once::{Context, Once, OnceError};
 ///     lambda_runtime::run(once.layer(service_fn(charge))).await
 /// }
 /// ```
-pub struct OnceLayer<F> {
+pub struct OnceLayer<F, P = ()> {
     once: Arc<F>,
+    /// Which failures are stored: none where it is `()`.
+    is_final: Arc<P>,
 }
 
 /// A service whose inner one runs once for each request; made by [`OnceLayer`].
-pub struct OnceService<S, F> {
+pub struct OnceService<S, F, P = ()> {
     inner: S,
     once: Arc<F>,
+    is_final: Arc<P>,
 }
 
 /// An event, and its run: the request of a handler under [`OnceLayer`].
@@ -89,19 +92,74 @@ impl<F> OnceLayer<F> {
     where
         F: Fn(&R) -> Once,
     {
-        Self { once: Arc::new(once) }
+        Self { once: Arc::new(once), is_final: Arc::new(()) }
+    }
+
+    /// Stores the failures that the closure takes for final, and gives them again to whoever delivers the event again: the handler isn't called, and
+    /// its error is the one that it gave before. [`Once::run_storing_failures`] says the rest.
+    ///
+    /// The service's error has to be `Serialize` and `DeserializeOwned` for that, which an own type can be, and `lambda_runtime::Error` isn't. To
+    /// Lambda a final failure is a failure as any other: it delivers an asynchronous event again until it has tried often enough, at one request
+    /// each, and then sends it to where the function's failed events go.
+    ///
+    /// ```no_run
+    /// use dynamo_once::{Delivery, OnceLayer, Store};
+    /// use lambda_runtime::tower::Layer;
+    /// use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+    ///
+    /// #[derive(Debug, serde::Serialize, serde::Deserialize)]
+    /// enum Refused {
+    ///     NoSuchAccount,
+    ///     /// The record's own refusal, which isn't final.
+    ///     #[serde(skip)]
+    ///     Record(dynamo_once::Error),
+    /// }
+    ///
+    /// impl From<dynamo_once::Error> for Refused {
+    ///     fn from(error: dynamo_once::Error) -> Self {
+    ///         Self::Record(error)
+    ///     }
+    /// }
+    ///
+    /// impl From<Refused> for Diagnostic {
+    ///     fn from(refused: Refused) -> Self {
+    ///         match refused {
+    ///             Refused::NoSuchAccount => Self { error_type: "NoSuchAccount".into(), error_message: "there is no such account".into() },
+    ///             Refused::Record(error) => Self { error_type: "Record".into(), error_message: error.to_string() },
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// async fn pay(_: Delivery<LambdaEvent<String>>) -> Result<String, Refused> {
+    ///     Err(Refused::NoSuchAccount)
+    /// }
+    ///
+    /// #[tokio::main]
+    /// async fn main() -> Result<(), lambda_runtime::Error> {
+    ///     let config = aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await;
+    ///     let records = Store::new(&config).records("records").namespace("pay");
+    ///     let once = OnceLayer::new(move |event: &LambdaEvent<String>| records.once(&event.payload))
+    ///         .storing_failures(|refused: &Refused| matches!(refused, Refused::NoSuchAccount));
+    ///     lambda_runtime::run(once.layer(service_fn(pay))).await
+    /// }
+    /// ```
+    pub fn storing_failures<E, P>(self, is_final: P) -> OnceLayer<F, P>
+    where
+        P: Fn(&E) -> bool,
+    {
+        OnceLayer { once: self.once, is_final: Arc::new(is_final) }
     }
 }
 
-impl<S, F> Layer<S> for OnceLayer<F> {
-    type Service = OnceService<S, F>;
+impl<S, F, P> Layer<S> for OnceLayer<F, P> {
+    type Service = OnceService<S, F, P>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        OnceService { inner, once: Arc::clone(&self.once) }
+        OnceService { inner, once: Arc::clone(&self.once), is_final: Arc::clone(&self.is_final) }
     }
 }
 
-impl<S, F, R> Service<R> for OnceService<S, F>
+impl<S, F, R> Service<R> for OnceService<S, F, ()>
 where
     S: Service<Delivery<R>> + Clone + Send + 'static,
     S::Response: Serialize + DeserializeOwned + Send,
@@ -119,39 +177,73 @@ where
     }
 
     fn call(&mut self, event: R) -> Self::Future {
-        // The one that is ready goes along, and its clone stays: a clone needn't be ready.
-        let clone = self.inner.clone();
-        let mut inner = mem::replace(&mut self.inner, clone);
-        let once = (self.once)(&event);
+        let (once, mut inner) = ((self.once)(&event), take_ready(&mut self.inner));
+        Box::pin(async move { told(once.run(|context| inner.call(Delivery { event, context })).await) })
+    }
+}
+
+impl<S, F, P, R> Service<R> for OnceService<S, F, P>
+where
+    S: Service<Delivery<R>> + Clone + Send + 'static,
+    S::Response: Serialize + DeserializeOwned + Send,
+    S::Error: From<Error> + Serialize + DeserializeOwned + Send,
+    S::Future: Send,
+    F: Fn(&R) -> Once,
+    P: Fn(&S::Error) -> bool + Send + Sync + 'static,
+    R: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, event: R) -> Self::Future {
+        let (once, mut inner) = ((self.once)(&event), take_ready(&mut self.inner));
+        let is_final = Arc::clone(&self.is_final);
         Box::pin(async move {
-            match once.run(|context| inner.call(Delivery { event, context })).await {
-                Ok(ran) => Ok(ran.into_answer()),
-                Err(OnceError::Failed(error) | OnceError::FailedBefore(error)) => Err(error),
-                Err(OnceError::NotRun(error) | OnceError::NotStored(error)) => Err(error.into()),
-            }
+            let operation = |context| inner.call(Delivery { event, context });
+            told(once.run_storing_failures(|error| is_final(error), operation).await)
         })
     }
 }
 
-impl<F> Clone for OnceLayer<F> {
-    fn clone(&self) -> Self {
-        Self { once: Arc::clone(&self.once) }
+/// The service that is ready, whose clone stays: a clone needn't be ready.
+fn take_ready<S: Clone>(service: &mut S) -> S {
+    let clone = service.clone();
+    mem::replace(service, clone)
+}
+
+/// The answer, or the failure as the service's own.
+fn told<A, E: From<Error>>(ran: Result<Ran<A>, OnceError<E>>) -> Result<A, E> {
+    match ran {
+        Ok(ran) => Ok(ran.into_answer()),
+        Err(OnceError::Failed(error) | OnceError::FailedBefore(error)) => Err(error),
+        Err(OnceError::NotRun(error) | OnceError::NotStored(error)) => Err(error.into()),
     }
 }
 
-impl<S: Clone, F> Clone for OnceService<S, F> {
+impl<F, P> Clone for OnceLayer<F, P> {
     fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), once: Arc::clone(&self.once) }
+        Self { once: Arc::clone(&self.once), is_final: Arc::clone(&self.is_final) }
     }
 }
 
-impl<F> fmt::Debug for OnceLayer<F> {
+impl<S: Clone, F, P> Clone for OnceService<S, F, P> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), once: Arc::clone(&self.once), is_final: Arc::clone(&self.is_final) }
+    }
+}
+
+impl<F, P> fmt::Debug for OnceLayer<F, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OnceLayer").finish_non_exhaustive()
     }
 }
 
-impl<S, F> fmt::Debug for OnceService<S, F> {
+impl<S, F, P> fmt::Debug for OnceService<S, F, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OnceService").finish_non_exhaustive()
     }

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use aws_lambda_events::event::sqs::SqsBatchResponse;
 use dynamo_once::testing::Embedded;
-use dynamo_once::{Batch, BatchError, BatchResponse, Context, ErrorKind, Meter, Once, OnceError, Records, Store};
+use dynamo_once::{
+    Batch, BatchError, BatchItemFailure, BatchResponse, Context, ErrorKind, Meter, Once, OnceError, Records, Store,
+};
 use serde_json::json;
 
 /// A message: its id, its group, and what it says.
@@ -42,6 +44,16 @@ impl World {
         batch.run(self.once(), operation).await
     }
 
+    /// The same, where it is final if a message is bad for good.
+    async fn run_storing_failures(&self, batch: Batch<Message>) -> BatchResponse<String> {
+        let operation = async |(id, _, says): Message, _: Context| {
+            self.ran.lock().expect("nobody panicked").push(id);
+            if says.starts_with("bad") { Err(says.to_owned()) } else { Ok(()) }
+        };
+        let is_final = |says: &String| says.ends_with("for good");
+        batch.run_storing_failures(is_final, self.once(), operation).await
+    }
+
     /// What has run since this was asked last.
     fn ran(&self) -> Vec<&'static str> {
         std::mem::take(&mut self.ran.lock().expect("nobody panicked"))
@@ -60,13 +72,17 @@ fn failed<E>(response: &BatchResponse<E>) -> Vec<&str> {
     response.failures().iter().map(|failure| failure.identifier()).collect()
 }
 
-/// Why each failure is one, in short.
 fn reasons(response: &BatchResponse<String>) -> Vec<(&str, String)> {
+    told(response.failures())
+}
+
+/// Why each failure is one, in short.
+fn told(failures: &[BatchItemFailure<String>]) -> Vec<(&str, String)> {
     let reason = |error: &BatchError<String>| match error {
         BatchError::Once(OnceError::NotRun(error)) => format!("{:?}", error.kind()),
         error => error.to_string(),
     };
-    response.failures().iter().map(|failure| (failure.identifier(), reason(failure.error()))).collect()
+    failures.iter().map(|failure| (failure.identifier(), reason(failure.error()))).collect()
 }
 
 const AFTER_A_FAILURE: &str = "the operation wasn't run, since one that comes before it has failed";
@@ -156,6 +172,73 @@ async fn in_order_the_first_failure_is_the_last_that_runs() {
     let response = world.run(batch(&messages).in_order().concurrency(5)).await;
     assert_eq!((failed(&response), world.ran()), (vec!["3", "4", "5"], vec!["1", "2", "3"]));
     assert!(matches!(response.failures()[1].error(), BatchError::NotRun));
+}
+
+#[tokio::test]
+async fn what_failed_for_good_is_done_and_told_and_holds_nothing_up() {
+    let world = World::new().await;
+    let messages = [("1", "x", "a"), ("2", "x", "bad for good"), ("3", "y", "bad"), ("4", "x", "c"), ("5", "y", "d")];
+    let by_group = || batch(&messages).in_order_by(|(_, group, _)| *group);
+    let response = world.run_storing_failures(by_group()).await;
+    assert_eq!(reasons(&response), [("3", "the operation failed: bad".to_owned()), ("5", AFTER_A_FAILURE.to_owned())]);
+    assert_eq!(told(response.final_failures()), [("2", "the operation failed: bad for good".to_owned())]);
+    let mut ran = world.ran();
+    ran.sort_unstable();
+    assert_eq!(ran, ["1", "2", "3", "4"]);
+
+    // The handler may have crashed before it could tell anyone.
+    let again = world.run_storing_failures(by_group()).await;
+    assert_eq!((failed(&again), world.ran()), (vec!["3", "5"], vec!["3"]));
+    assert_eq!(told(again.final_failures()), [("2", "the operation has failed before: bad for good".to_owned())]);
+
+    let shard = batch(&[("2", "", "bad for good"), ("6", "", "also bad"), ("7", "", "bad, and for good")]).in_order();
+    let before = world.requests();
+    let response = world.run_storing_failures(shard).await;
+    assert!(response.is_complete());
+    assert_eq!(serde_json::to_value(&response).expect("is JSON"), json!({"batchItemFailures": []}));
+    let finals: Vec<_> = response.final_failures().iter().map(BatchItemFailure::identifier).collect();
+    assert_eq!((finals, world.ran()), (vec!["2", "7"], vec!["6", "7"]));
+    assert_eq!(world.requests() - before, 1 + 2 + 2, "a replay is one request");
+
+    let plain = world.run(batch(&[("2", "", "bad for good")])).await;
+    assert_eq!(reasons(&plain), [("2", "Decode".to_owned())], "plain batches know of no stored failures");
+    assert!(plain.final_failures().is_empty());
+}
+
+#[tokio::test]
+async fn of_two_that_are_the_same_operation_each_is_told_that_it_failed_for_good() {
+    let orders: [fn(Batch<Message>) -> Batch<Message>; 2] = [|batch| batch, Batch::in_order];
+    for order in orders {
+        let world = World::new().await;
+        let messages = [("1", "", "bad for good"), ("2", "", "a"), ("3", "", "bad for good"), ("4", "", "a")];
+        let response = world.run_storing_failures(order(batch(&messages))).await;
+        assert!(response.is_complete(), "{response:?}");
+        let failed = |text: &str| text.to_owned() + ": bad for good";
+        let wanted = [("1", failed("the operation failed")), ("3", failed("the operation has failed before"))];
+        assert_eq!(told(response.final_failures()), wanted);
+        assert_eq!((world.ran(), world.requests()), (vec!["1", "2"], 2 + 2 + 1));
+    }
+}
+
+#[tokio::test]
+async fn of_two_that_are_the_same_operation_in_two_groups_one_may_have_to_come_again() {
+    let world = World::new().await;
+    let messages = [("1", "x", "a"), ("2", "y", "a")];
+    let by_group = || batch(&messages).in_order_by(|(_, group, _)| *group);
+    let ran = AtomicUsize::new(0);
+    let operation = async |_: Message, _: Context| {
+        ran.fetch_add(1, Ordering::SeqCst);
+        // Until the other has been refused.
+        while world.requests() < 2 {
+            tokio::task::yield_now().await;
+        }
+        Ok::<_, String>(())
+    };
+    let response = by_group().run(world.once(), operation).await;
+    let [(_, reason)] = &reasons(&response)[..] else { panic!("{response:?}") };
+    assert_eq!(reason, "InProgress");
+    assert!(by_group().run(world.once(), operation).await.is_complete());
+    assert_eq!(ran.into_inner(), 1);
 }
 
 #[tokio::test]
@@ -258,6 +341,10 @@ async fn what_another_program_has_done_is_done_whatever_it_answered() {
 #[tokio::test]
 async fn a_batch_runs_in_a_task_of_its_own() {
     let world = World::new().await;
+    let operation = |_, _| std::future::ready(Err::<(), _>("bad".to_owned()));
+    let run = batch(&[("1", "", "bad")]).run_storing_failures(|_| true, world.once(), operation);
+    assert!(tokio::spawn(run).await.expect("didn't panic").is_complete());
+
     let run = batch(&[("1", "", "a")]).run(world.once(), |_, _| std::future::ready(Ok::<_, String>(())));
     assert!(tokio::spawn(run).await.expect("didn't panic").is_complete());
 }

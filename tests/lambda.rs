@@ -149,6 +149,47 @@ async fn the_service_that_was_ready_is_the_one_that_is_called() {
     assert_eq!((fourth.await.expect("runs"), third.await.expect("runs")), (4, 3));
 }
 
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+enum Refused {
+    NoSuchAccount { id: u32 },
+    BankClosed,
+    Record(String),
+}
+
+impl From<dynamo_once::Error> for Refused {
+    fn from(error: dynamo_once::Error) -> Self {
+        Self::Record(format!("{:?}", error.kind()))
+    }
+}
+
+#[tokio::test]
+async fn a_final_failure_is_answered_from_its_record_as_the_handlers_own() {
+    static RUNS: AtomicUsize = AtomicUsize::new(0);
+    let World { engine, .. } = World::new().await;
+    let records = Store::new(engine.config().build()).records("records");
+    let pay = async |Delivery { event: id, .. }: Delivery<u32>| {
+        RUNS.fetch_add(1, Ordering::SeqCst);
+        match id {
+            7 => Err(Refused::NoSuchAccount { id }),
+            8 => Err(Refused::BankClosed),
+            id => Ok(id),
+        }
+    };
+    let runs = || RUNS.swap(0, Ordering::SeqCst);
+    let plain = OnceLayer::new(move |id: &u32| records.once(id.to_string()));
+    let storing = plain.clone().storing_failures(|refused: &Refused| matches!(refused, Refused::NoSuchAccount { .. }));
+    for is_first in [true, false] {
+        let refused = storing.layer(service_fn(pay)).oneshot(7).await;
+        assert_eq!((refused, runs()), (Err(Refused::NoSuchAccount { id: 7 }), usize::from(is_first)));
+        let closed = storing.layer(service_fn(pay)).oneshot(8).await;
+        assert_eq!((closed, runs()), (Err(Refused::BankClosed), 1), "it isn't final");
+        let paid = storing.layer(service_fn(pay)).oneshot(9).await;
+        assert_eq!((paid, runs()), (Ok(9), usize::from(is_first)));
+    }
+    let unread = plain.layer(service_fn(pay)).oneshot(7).await;
+    assert_eq!((unread, runs()), (Err(Refused::Record("Decode".to_owned())), 0), "it knows of no stored failures");
+}
+
 #[tokio::test]
 async fn an_event_is_not_shown_in_logs() {
     let World { engine, .. } = World::new().await;
