@@ -125,6 +125,9 @@ struct Prepared {
 
 impl Once {
     /// Sets what the operation is asked to do. The same key with another payload is refused.
+    ///
+    /// It is recognised by its JSON, whatever the order of a map's members. Elements have an order: a `HashSet`, which serialises in another one
+    /// each time, is another payload each time. Take a `BTreeSet`.
     pub fn payload(mut self, payload: &impl Serialize) -> Self {
         let canonical = serde_json::to_value(payload).map(|value| fingerprint::payload(&value));
         self.payload = Some(canonical.map_err(|error| {

@@ -40,7 +40,8 @@ use crate::written::Written;
 ///
 /// A repetition has to write the same: the items, changes and conditions; the versions and etags that it requires aside, and the times that
 /// maintain themselves. Of [`save`](crate::Table::save) and [`modify`](crate::Table::modify), whose changes come of a read, the item's key alone has to be
-/// the same. Else it is [`KeyReused`](ErrorKind::KeyReused).
+/// the same. Else it is [`KeyReused`](ErrorKind::KeyReused); also where a field serialises in another order each time, as a `HashSet` does, which serde
+/// stores as a list. Let it be stored as a set, by `serde_dynamo::string_set`, or be a `BTreeSet`.
 ///
 /// # Cost
 ///
