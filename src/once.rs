@@ -44,6 +44,8 @@ pub use self::records::Records;
 ///
 /// A first run takes two writes: one claims the record, one completes it with the answer, and with what it [staged](Context::stage). A repetition takes one, and gives the answer
 /// from the record; none where the record is [at hand](Records::cache). A lost reply to either is asked for again, and found out from the record.
+/// What takes long gives signs of life: one write more for each third of its lease, 10 seconds unless set otherwise. A lease that is
+/// [fixed](Lease::fixed) or ends at a [deadline](Once::until) takes none.
 ///
 /// | | |
 /// |---|---|
@@ -66,9 +68,11 @@ pub use self::records::Records;
 /// | its stored answer isn't of this type any more, or damaged | [`Decode`](ErrorKind::Decode): it has run, and doesn't again |
 /// | the record is of a later format, or of a program that means something else by it | [`Malformed`](ErrorKind::Malformed): nothing runs |
 ///
-/// The lease is kept alive while the operation runs, as long as the process lives; [`Lease`] has others. What the operation does to others (an
-/// e-mail, a charge) can still happen twice where the process crashes before the answer is stored, unless they take [`Context::key`] for a key of
-/// their own.
+/// The lease is kept alive while the operation runs, as long as the process lives and the operation yields: one that blocks its thread gives no signs of
+/// life, so that its lease ends, and another may run it. Leave what blocks to `tokio::task::spawn_blocking`. [`Lease`] has others.
+///
+/// What the operation does to others (an e-mail, a charge) can still happen twice where the process crashes before the answer is stored, unless they
+/// take [`Context::key`] for a key of their own.
 ///
 /// Capacity: a write unit for each KB of the record at each of its writes, also where a condition fails (AWS, "Read and write operations").
 ///
