@@ -44,6 +44,8 @@ pub use self::records::Records;
 ///
 /// A first run takes two writes: one claims the record, one completes it with the answer, and with what it [staged](Context::stage). A repetition takes one, and gives the answer
 /// from the record; none where the record is [at hand](Records::cache). A lost reply to either is asked for again, and found out from the record.
+/// What takes long gives signs of life: one write more for each third of its lease, 10 seconds unless set otherwise. A lease that is
+/// [fixed](Lease::fixed) or ends at a [deadline](Once::until) takes none.
 ///
 /// | | |
 /// |---|---|
@@ -66,9 +68,11 @@ pub use self::records::Records;
 /// | its stored answer isn't of this type any more, or damaged | [`Decode`](ErrorKind::Decode): it has run, and doesn't again |
 /// | the record is of a later format, or of a program that means something else by it | [`Malformed`](ErrorKind::Malformed): nothing runs |
 ///
-/// The lease is kept alive while the operation runs, as long as the process lives; [`Lease`] has others. What the operation does to others (an
-/// e-mail, a charge) can still happen twice where the process crashes before the answer is stored, unless they take [`Context::key`] for a key of
-/// their own.
+/// The lease is kept alive while the operation runs, as long as the process lives and the operation yields: one that blocks its thread gives no signs of
+/// life, so that its lease ends, and another may run it. Leave what blocks to `tokio::task::spawn_blocking`. [`Lease`] has others.
+///
+/// What the operation does to others (an e-mail, a charge) can still happen twice where the process crashes before the answer is stored, unless they
+/// take [`Context::key`] for a key of their own.
 ///
 /// Capacity: a write unit for each KB of the record at each of its writes, also where a condition fails (AWS, "Read and write operations").
 ///
@@ -126,6 +130,9 @@ struct Prepared {
 impl Once {
     /// Sets what the operation is asked to do. The same key with another payload is refused, also where the first has failed or crashed, until
     /// the record expires. Where either has none, it isn't checked: give it always, or never.
+    ///
+    /// It is recognised by its JSON, whatever the order of a map's members. Elements have an order: a `HashSet`, which serialises in another one
+    /// each time, is another payload each time. Take a `BTreeSet`.
     pub fn payload(mut self, payload: &impl Serialize) -> Self {
         let canonical = serde_json::to_value(payload).map(|value| fingerprint::payload(&value));
         self.payload = Some(canonical.map_err(|error| {
@@ -174,7 +181,9 @@ impl Once {
     /// doesn't run again. The others release the record, as ever.
     ///
     /// A final failure is told as [`OnceError::Failed`] when it happens, also where it can't be stored, after which the operation runs again
-    /// when its lease has ended; and as [`OnceError::FailedBefore`] from then on. Whoever repeats the operation by [`run`](Once::run), which knows
+    /// when its lease has ended; and as [`OnceError::FailedBefore`] from then on. That a write which was [staged](Context::stage) is refused is no
+    /// failure of the operation: it is [`OnceError::NotStored`], nothing of it is stored, and a repetition runs again. What is to be final has
+    /// to be found out by the operation itself. Whoever repeats the operation by [`run`](Once::run), which knows
     /// of no stored failures, is told [`Decode`](ErrorKind::Decode).
     ///
     /// ```

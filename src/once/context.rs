@@ -34,7 +34,7 @@ impl Context {
     /// writes, and one for an item; the transaction takes the place of the completion's request, at two write capacity units for each
     /// KB. Where a part is refused, nothing is written, the record is released, and [`Once::run`](crate::Once::run) says which part it was
     /// ([`Error::part`](crate::Error::part), in the order of staging); the next delivery runs the operation again. A write that can't be
-    /// part of a transaction is said then, too.
+    /// part of a transaction, such as a [`keyed`](crate::Insert::keyed) insert, is said then, too.
     ///
     /// ```
     /// # use dynamo_once::{Context, Item, Store, testing::Embedded};
@@ -83,7 +83,9 @@ impl Context {
         std::mem::take(&mut *self.staged.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The key that the operation runs under, namespace included: to be handed on to services that take an idempotency key. Empty where
+    /// The key that the operation runs under, namespace included: to be handed on to services that take an idempotency key. A
+    /// [recorded write](crate::Recorded) under this very key in the same table of records is refused as [`KeyReused`](crate::ErrorKind::KeyReused), for
+    /// the key is the run's: [stage](Context::stage) the write. Empty where
     /// it [runs unprotected](crate::MissingKey::RunUnprotected).
     #[must_use]
     pub fn key(&self) -> &str {

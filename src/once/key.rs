@@ -9,7 +9,8 @@ pub enum MissingKey {
     /// It is refused as [`Invalid`](crate::ErrorKind::Invalid), and nothing runs.
     #[default]
     Refuse,
-    /// The operation runs as if there were no records: nothing is sent, and a repetition runs it again.
+    /// The operation runs as if there were no records: none is kept, and a repetition runs it again. What it stages is written when it has answered;
+    /// a [recorded](crate::Recorded) write is written without its record. Either is a transaction still, at twice the capacity.
     RunUnprotected,
 }
 

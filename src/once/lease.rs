@@ -27,6 +27,9 @@ impl Lease {
     /// Holds for so long without a sign of life, and is extended while the operation runs: by a write after each third of it. What has
     /// crashed is repeated soon, and what takes long isn't; but one that hangs holds its record for ever, unless it is told
     /// [at most](Lease::at_most) for how long.
+    ///
+    /// The signs of life are given by the task that runs the operation, each time that this yields. What blocks its thread (a computation, blocking
+    /// I/O) gives none, and is taken for crashed when the lease ends: leave it to `tokio::task::spawn_blocking`, or let the lease be longer.
     #[must_use]
     pub const fn kept_alive(length: Duration) -> Self {
         Self { length, at_most: Duration::MAX, renewal: Renewal::WhileItRuns }

@@ -40,7 +40,8 @@ use crate::written::Written;
 ///
 /// A repetition has to write the same: the items, changes and conditions; the versions and etags that it requires aside, and the times that
 /// maintain themselves. Of [`save`](crate::Table::save) and [`modify`](crate::Table::modify), whose changes come of a read, the item's key alone has to be
-/// the same. Else it is [`KeyReused`](ErrorKind::KeyReused).
+/// the same. Else it is [`KeyReused`](ErrorKind::KeyReused); also where a field serialises in another order each time, as a `HashSet` does, which serde
+/// stores as a list. Let it be stored as a set, by `serde_dynamo::string_set`, or be a `BTreeSet`.
 ///
 /// # Cost
 ///
@@ -53,7 +54,11 @@ use crate::written::Written;
 /// Those of the verb; [`KeyReused`](ErrorKind::KeyReused), also where an operation [runs](Records::once) under this key, or has run;
 /// [`Malformed`](ErrorKind::Malformed) for a record that another program means something else by, and
 /// [`Invalid`](ErrorKind::Invalid) for a key that is empty (unless [`Records::missing_key`] lets it be written without a record), no
-/// UTF-8, or too long.
+/// UTF-8, or too long, and for a write that is [`keyed`](Insert::keyed) or resumed.
+///
+/// [`OutcomeUnknown`](ErrorKind::OutcomeUnknown) is best met by the same write under the same key, from any process: it is `Replayed` where the
+/// first one got there. The process that has the error can also finish or abort the first one. That is a transaction, even of a single write:
+/// [`Error::pending_transaction`] has it, and [`Error::pending`] is `None`.
 ///
 /// # Examples
 ///

@@ -146,7 +146,8 @@ impl Transacted {
 /// A transaction whose outcome is unknown: [`Error::pending_transaction`].
 ///
 /// It is as it was left: its last request may be in the tables, may still arrive, or never will. It can be asked about by this process, for as
-/// long as the tables remember: a day, or half as long as the item types keep their tombstones.
+/// long as the tables remember: a day, or half as long as the item types keep their tombstones; of a recorded write, or of what a run staged, half as
+/// long as the record is kept ([`Records::kept_for`](crate::Records::kept_for)) where that is shorter.
 #[derive(Clone)]
 pub struct PendingTransaction {
     suspended: Arc<Suspended>,
@@ -170,6 +171,9 @@ impl PendingTransaction {
     }
 
     /// Sees to it that the transaction has no effect, unless it has one already: by a fence on one of its items, which leaves no tombstone.
+    ///
+    /// Of a [recorded](crate::Recorded) write, or of what a run staged, the fence is on the record: it is left as one that nobody holds, so that whoever
+    /// repeats the write, or delivers the event again, makes a new attempt.
     ///
     /// # Errors
     ///
