@@ -195,3 +195,6 @@ fn json(digest: &mut Sha256, value: &Value, is_set: bool) {
         other => text(digest, b"other", other.to_string().as_bytes()),
     }
 }
+
+#[cfg(test)]
+mod tests;
