@@ -288,8 +288,8 @@ impl Once {
             Err(failure) => {
                 // Where either change fails, the lease ends by itself; nor is there a need of one after its end.
                 let end = match term {
-                    Term::Until(deadline) => deadline,
-                    Term::For(length) => claims::now(core).saturating_add(length),
+                    Term::Until(deadline) if !context.is_lost() => deadline,
+                    Term::Until(_) | Term::For(_) => claims::now(core).saturating_add(millis(records.lease.length())),
                 };
                 match failures.store(&failure) {
                     Some(text) => {
