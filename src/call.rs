@@ -44,8 +44,8 @@ pub(crate) enum Reply {
     /// Not applied, since the condition failed for the item as it stands; `None` where there is none.
     ConditionFailed { item: Option<RawItem> },
     /// A transaction that was not applied, since these parts' conditions failed for their items as they stand. Of the other parts it says
-    /// nothing; of these last ones, not even whether their conditions held: they were throttled, or another transaction was in the way.
-    Cancelled { failed: Vec<(usize, Option<RawItem>)>, withheld: Vec<usize> },
+    /// nothing; of these last ones, not even whether their conditions held, for the reasons by these codes: they were throttled, say.
+    Cancelled { failed: Vec<(usize, Option<RawItem>)>, withheld: Vec<(usize, String)> },
     /// An earlier attempt of the transaction is under way. Sending the same again is the way to find out, after a pause.
     InProgress { error: Error },
     /// Certainly not applied: not sent, or refused before execution. `again` is the pause to make before sending it again, if

@@ -16,6 +16,11 @@ pub(crate) trait Driven {
     /// What to send now. The same attempt as before goes out as the same bytes.
     fn outgoing(&mut self) -> Result<&mut Outgoing, Error>;
 
+    /// What an answer comes to that leaves open what counts.
+    fn undecided(&self, _: &Reply) -> Option<Reply> {
+        None
+    }
+
     /// Draws the conclusion from an answer of the table.
     fn answered(&mut self, answer: Reply) -> Step;
 
@@ -124,7 +129,8 @@ impl<'t> Course<'t> {
             Ok(outgoing) => outgoing,
             Err(error) => return self.fail(driven, error),
         };
-        match self.store.caller().send(outgoing, &mut self.retry).await {
+        let reply = self.store.caller().send(outgoing, &mut self.retry).await;
+        match driven.undecided(&reply).unwrap_or(reply) {
             done @ Reply::Done { .. } => driven.answered(done),
             failed @ (Reply::ConditionFailed { .. } | Reply::Cancelled { .. }) => {
                 let was_fencing = driven.is_fencing();

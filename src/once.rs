@@ -18,9 +18,9 @@ use futures_util::future::{Either, select};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::claims::{self, Change, Claimed, OPERATION, Operation, Term};
+use crate::claims::{self, Claimed, OPERATION, Operation, Term};
 use crate::epoch::EpochMillis;
-use crate::error::{Error, ErrorKind, Limit};
+use crate::error::{Error, ErrorKind};
 use crate::fingerprint;
 use crate::op::part::Parts;
 use crate::protocol::claim::Millis;
@@ -150,7 +150,7 @@ impl Once {
 
     /// Ends the lease at this time, in the place of the records' [lease](Records::lease): at the deadline of the Lambda invocation, which doesn't
     /// outlive it. It isn't extended, and takes no writes. What waits for another run waits no longer than that, nor does the completion of an
-    /// operation that has answered by then: give it a time by which there is still some left to answer with.
+    /// operation that has answered by then.
     ///
     /// Where that time has passed, nothing is sent and nothing runs: [`Timeout`](ErrorKind::Timeout). No time left isn't
     /// no deadline.
@@ -270,39 +270,31 @@ impl Once {
                 running.await
             }
         };
+        // Whoever has outlived the deadline, or has none, takes the time that it takes.
+        let end = match term {
+            Term::Until(deadline) if deadline > claims::now(core) => Some(deadline),
+            Term::Until(_) | Term::For(_) => None,
+        };
         match answer {
             Ok(answer) => {
                 let kept = records.keep(serde_json::to_string(&answer), "the answer");
                 let kept = kept.map_err(OnceError::NotStored)?;
                 let (is_kept, ending) = (kept != Kept::Not, Ending::Answer(kept));
-                let completed = records.complete(&record, owner, ending, context.take());
-                let completed = match term {
-                    Term::Until(deadline) if !context.is_lost() => claims::before(core, deadline, completed).await,
-                    // Whoever has outlived the deadline, or has none, takes the time that it takes.
-                    Term::Until(_) | Term::For(_) => Some(completed.await),
-                };
-                let too_late = || Err(Error::new(ErrorKind::OutcomeUnknown, UNCOMPLETED).with_limit(Limit::Deadline));
-                let at = completed.unwrap_or_else(too_late).map_err(|error| records.not_stored(error))?;
+                let completed = records.complete(&record, owner, ending, context.take(), end).await;
+                let at = completed.map_err(|error| records.not_stored(error))?;
                 Ok(Ran::fresh(answer, at, is_kept))
             }
             Err(failure) => {
                 // Where either change fails, the lease ends by itself; nor is there a need of one after its end.
-                let end = match term {
-                    Term::Until(deadline) if !context.is_lost() => deadline,
-                    Term::Until(_) | Term::For(_) => claims::now(core).saturating_add(millis(records.lease.length())),
-                };
                 match failures.store(&failure) {
                     Some(text) => {
                         let kept = records.keep(text, "the final failure").map_err(OnceError::NotStored)?;
                         let ending = Ending::Failure(kept);
-                        let completing = records.complete(&record, owner, ending, Parts::default());
-                        let _unstored = claims::before(core, end, completing).await;
+                        let end = end.or_else(|| Some(records.within_a_lease()));
+                        let _unstored = records.complete(&record, owner, ending, Parts::default(), end).await;
                     }
                     None if context.is_lost() => {}
-                    None => {
-                        let releasing = claims::change(core, &record, owner, &Change::Release);
-                        let _unreleased = claims::before(core, end, releasing).await;
-                    }
+                    None => records.release(&record, owner, end).await,
                 }
                 Err(OnceError::Failed(failure))
             }
@@ -339,7 +331,6 @@ impl Once {
 /// A third of it is the time between two signs of life, of which each is a write.
 pub(crate) const SHORTEST: Duration = Duration::from_secs(1);
 const PASSED: &str = "the deadline has passed, and the operation hasn't run";
-const UNCOMPLETED: &str = "the operation has run, and whether what it came to is stored wasn't known by the deadline";
 const LATE: &str = "the record was claimed so late that the lease has ended, and the operation hasn't run";
 
 impl fmt::Debug for Once {

@@ -192,7 +192,7 @@ impl StoreBuilder {
         self
     }
 
-    /// Turns the table names that item types declare into the names of tables.
+    /// Turns the table names that item types declare, and those that [`Store::records`] is given, into the names of tables.
     pub fn table_names(mut self, resolve: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
         self.table_names = TableNames::Resolver(Arc::new(resolve));
         self

@@ -21,6 +21,7 @@ use crate::protocol::tie::Tie;
 use crate::protocol::transaction::{self, Fence, Transaction};
 use crate::protocol::verdict::Refusal;
 use crate::record::{Ending, Entry, Kept, expiration};
+use crate::retry::classify;
 use crate::settle::Write;
 use crate::stamped;
 use crate::store::Store;
@@ -367,6 +368,13 @@ impl Driven for Run<'_> {
         }
     }
 
+    /// Whether it was written before is the record's to say, before the items are asked, which may show that very write.
+    fn undecided(&self, reply: &Reply) -> Option<Reply> {
+        let Reply::Cancelled { withheld, .. } = reply else { return None };
+        let of_record = withheld.iter().find(|(index, _)| *index == self.actions.len());
+        of_record.filter(|_| self.claims_record()).map(|(_, code)| classify::withheld(code))
+    }
+
     fn answered(&mut self, answer: Reply) -> Step {
         match (answer, self.transaction.fence()) {
             (Reply::Done { .. }, None) => self.transaction.applied(None),
@@ -383,19 +391,15 @@ impl Driven for Run<'_> {
             }
             (Reply::Done { output }, Some(Fence::Record(_))) => {
                 let (before, now) = self.read(output.into_item().as_ref());
-                self.transaction.record_fenced((before.as_ref().map(|entry| &entry.record), now))
+                let step = self.transaction.record_fenced((before.as_ref().map(|entry| &entry.record), now));
+                self.entry = before;
+                step
             }
             (Reply::ConditionFailed { item }, Some(Fence::Record(_))) => {
                 let (entry, now) = self.read(item.as_ref());
                 let step = self.transaction.record_fence_failed((entry.as_ref().map(|entry| &entry.record), now));
                 self.entry = entry;
                 step
-            }
-            // Whether it was written before is the record's to say, before the items are asked, which may show that very write.
-            (Reply::Cancelled { withheld, .. }, None)
-                if self.claims_record() && withheld.contains(&self.actions.len()) =>
-            {
-                Step::Send
             }
             (Reply::Cancelled { failed, .. }, None) => {
                 let mut seen = Vec::with_capacity(failed.len());
@@ -589,7 +593,8 @@ impl Run<'_> {
 pub(crate) fn recorded(entry: &Entry, parts: usize) -> Option<Settled> {
     let Ending::Answer(Kept::Text(text)) = &entry.ending else { return None };
     let made = serde_json::from_str::<Vec<Made>>(text).ok().filter(|made| made.len() == parts)?;
-    (entry.record.status == Status::Completed).then_some(Settled { replayed: true, made })
+    let is_of_this = entry.record.status == Status::Completed && !entry.record.differs;
+    is_of_this.then_some(Settled { replayed: true, made })
 }
 
 /// A request of a verb's own, as a part of a transaction.

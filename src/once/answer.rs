@@ -52,7 +52,7 @@ impl<E> OnceError<E> {
 
 impl<E: Into<BoxError>> OnceError<E> {
     /// The same as one error, whatever the operation fails with: a boxed error isn't an [`Error`](std::error::Error) itself, and what holds one
-    /// can't be handed on by `?`. With `.map_err(OnceError::into_boxed)?` it can.
+    /// can't be handed on by `?`. With `.map_err(OnceError::into_boxed)?` it can; whether the operation ran is told no more then.
     #[must_use]
     pub fn into_boxed(self) -> BoxError {
         match self {

@@ -54,7 +54,7 @@ use crate::written::Written;
 /// Those of the verb; [`KeyReused`](ErrorKind::KeyReused), also where an operation [runs](Records::once) under this key, or has run;
 /// [`Malformed`](ErrorKind::Malformed) for a record that another program means something else by, and
 /// [`Invalid`](ErrorKind::Invalid) for a key that is empty (unless [`Records::missing_key`] lets it be written without a record), no
-/// UTF-8, or too long, and for a write that is [`keyed`](Insert::keyed) or resumed.
+/// UTF-8, or too long, for records that are kept for less than a second, and for a write that is [`keyed`](Insert::keyed) or resumed.
 ///
 /// [`OutcomeUnknown`](ErrorKind::OutcomeUnknown) is best met by the same write under the same key, from any process: it is `Replayed` where the
 /// first one got there. The process that has the error can also finish or abort the first one. That is a transaction, even of a single write:

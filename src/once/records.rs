@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::claims::{self, Change, Claimed, OPERATION, Operation, Term};
 use crate::epoch::EpochMillis;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Limit};
 use crate::op::part::Parts;
 use crate::protocol::claim::Millis;
 use crate::protocol::log::WriteId;
@@ -16,7 +16,7 @@ use crate::transact::{How, Tied, Unsettled};
 use super::cache::Cache;
 use super::key::{self, MissingKey};
 use super::large::{self, LargeAnswers};
-use super::lease::Lease;
+use super::lease::{Lease, millis};
 use super::{Once, OnceError};
 
 /// A table of records, each of which says that an operation ran, and what it answered; made by
@@ -163,27 +163,29 @@ impl Records {
         }
     }
 
-    /// Completes the record, and writes what was staged with it.
+    /// Completes the record, and writes what was staged with it; until then at most, where that is given.
     pub(super) async fn complete(
         &self,
         operation: &Operation,
         owner: WriteId,
         ending: Ending,
         staged: Parts,
+        end: Option<Millis>,
     ) -> Result<EpochMillis, Error> {
         let core = self.table.core();
         let at = claims::now(core);
         let at_hand = self.cache.as_ref().map(|cache| (cache, ending.clone()));
         let complete = Change::Complete { ending, at };
         if staged.is_empty() {
-            claims::complete(core, operation, owner, &complete).await?;
+            self.by(end, claims::complete(core, operation, owner, &complete)).await??;
         } else {
             let how = How::Held { owner, complete };
             let tied = Tied { records: Arc::clone(core), record: operation.clone(), how, at };
-            if let Err(Unsettled { error, is_released }) = staged.write(core.store(), OPERATION, Some(tied)).await {
+            let written = self.by(end, staged.write(core.store(), OPERATION, Some(tied))).await?;
+            if let Err(Unsettled { error, is_released }) = written {
                 if !is_released && !error.is_outcome_unknown() && error.kind() != ErrorKind::Superseded {
                     // Nothing of it is written, and nothing will be. Where this fails, the lease ends by itself.
-                    let _unreleased = claims::change(core, operation, owner, &Change::Release).await;
+                    self.release(operation, owner, end).await;
                 }
                 return Err(error);
             }
@@ -192,6 +194,25 @@ impl Records {
             cache.put(&operation.id, &Arc::new(claims::completed(operation, owner, ending, at)));
         }
         Ok(EpochMillis(at))
+    }
+
+    /// Releases the record; where that fails, or takes longer than the lease would, the lease ends by itself.
+    pub(super) async fn release(&self, operation: &Operation, owner: WriteId, end: Option<Millis>) {
+        let core = self.table.core();
+        let releasing = claims::change(core, operation, owner, &Change::Release);
+        let _unreleased = claims::before(core, end.unwrap_or_else(|| self.within_a_lease()), releasing).await;
+    }
+
+    /// A time by which a lease that begins now has ended.
+    pub(super) fn within_a_lease(&self) -> Millis {
+        claims::now(self.table.core()).saturating_add(millis(self.lease.length()))
+    }
+
+    /// What comes of it by then; unknown where that isn't known by then.
+    async fn by<F: Future>(&self, end: Option<Millis>, future: F) -> Result<F::Output, Error> {
+        let Some(end) = end else { return Ok(future.await) };
+        let known = claims::before(self.table.core(), end, future).await;
+        known.ok_or_else(|| Error::new(ErrorKind::OutcomeUnknown, UNCOMPLETED).with_limit(Limit::Deadline))
     }
 
     pub(super) fn not_stored<E>(&self, error: Error) -> OnceError<E> {
@@ -204,5 +225,6 @@ impl Records {
     }
 }
 
+const UNCOMPLETED: &str = "the operation has run, and whether what it came to is stored wasn't known by the deadline";
 const LEASE: Lease = Lease::kept_alive(Duration::from_secs(30));
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);

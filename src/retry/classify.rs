@@ -129,24 +129,38 @@ fn cancelled<E: OperationError>(error: SdkError<E, HttpResponse>) -> Reply {
         .map(|(index, reason)| (index, reason.item.clone()))
         .collect();
     if !failed.is_empty() {
-        let is_withheld = |reason: &CancellationReason| !matches!(reason.code(), None | Some("None" | PART_FAILED));
-        let withheld = reasons.iter().enumerate().filter(|(_, reason)| is_withheld(reason)).map(|(index, _)| index);
+        let withheld = reasons.iter().enumerate().filter_map(|(index, reason)| match reason.code() {
+            None | Some("None" | PART_FAILED) => None,
+            Some(code) => Some((index, code.to_owned())),
+        });
         return Reply::Cancelled { withheld: withheld.collect(), failed };
     }
-    let all_are = |known: &[&str]| codes.iter().all(|code| known.contains(code));
-    const THROTTLED: [&str; 2] = ["ProvisionedThroughputExceeded", "ThrottlingError"];
-    let (kind, again) = if codes.is_empty() {
+    if codes.is_empty() {
         // Without its reasons, the answer says nothing.
         return unanswered(ErrorKind::Service, error);
-    } else if all_are(&THROTTLED) {
+    }
+    let (kind, again) = of_reasons(&codes);
+    let of_part = codes.first().map(|code| (*code).to_owned()).unwrap_or_default();
+    Reply::NotApplied { error: of_request(kind, error).with_code(&of_part), again }
+}
+
+/// What reasons other than failed conditions come to, by their codes.
+fn of_reasons(codes: &[&str]) -> (ErrorKind, Option<Why>) {
+    const THROTTLED: [&str; 2] = ["ProvisionedThroughputExceeded", "ThrottlingError"];
+    let is_throttled = |code: &&str| THROTTLED.contains(code);
+    if codes.iter().all(is_throttled) {
         (ErrorKind::Throttled, Some(Why::Throttle))
-    } else if all_are(&[&THROTTLED[..], &["TransactionConflict"]].concat()) {
+    } else if codes.iter().all(|code| is_throttled(code) || *code == "TransactionConflict") {
         (ErrorKind::Contention, Some(Why::Conflict))
     } else {
         (ErrorKind::Rejected, None)
-    };
-    let of_part = codes.first().map(|code| (*code).to_owned()).unwrap_or_default();
-    Reply::NotApplied { error: of_request(kind, error).with_code(&of_part), again }
+    }
+}
+
+/// A cancelled transaction of which it counts that this part was none of those whose conditions were looked at.
+pub(crate) fn withheld(code: &str) -> Reply {
+    let (kind, again) = of_reasons(&[code]);
+    Reply::NotApplied { error: Error::of(kind).with_code(code), again }
 }
 
 /// An attempt that the operation's own deadline ended.

@@ -387,6 +387,24 @@ async fn a_repetition_is_not_refused_while_the_record_is_out_of_reach() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_record_that_stays_out_of_reach_is_said_by_its_own_reason() {
+    for (code, kind) in [
+        ("ThrottlingError", ErrorKind::Throttled),
+        ("TransactionConflict", ErrorKind::Contention),
+        ("ItemCollectionSizeLimitExceeded", ErrorKind::Rejected),
+    ] {
+        let reasons = json!([{"Code": "ConditionalCheckFailed"}, {"Code": code}]);
+        let peer = (0..20)
+            .fold(Scripted::new(), |peer, _| peer.then(Operation::TransactWriteItems, cancelled(reasons.clone())));
+        let (accounts, records) = of(&peer);
+        let insert = accounts.insert(&account("a", 10)).idempotency_key(&records, "k").send().await;
+        let error = insert.expect_err("nothing is known of the record");
+        assert_eq!((error.kind(), error.code()), (kind, Some(code)), "{error:?}");
+        assert_eq!(error.attempts() > 1, kind != ErrorKind::Rejected, "{error:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refusal_in_doubt_that_a_repetition_has_overtaken_is_a_replay() {
     let record: Arc<Mutex<Value>> = Arc::default();
     let sent = Arc::clone(&record);
