@@ -312,7 +312,7 @@ impl Once {
     fn prepare(self) -> Result<Prepared, Error> {
         let Self { records, key, payload, wait, deadline } = self;
         let core = records.table.core();
-        let of = |error: Error| error.with_operation("once", core.name());
+        let of = |error: Error| error.with_operation(OPERATION, core.name());
         if records.lease.length() < SHORTEST || records.kept < records.lease.length() {
             return Err(of(Error::invalid("a lease lasts a second at least, and a record as long as its lease")));
         }
@@ -329,7 +329,7 @@ impl Once {
 }
 
 /// A third of it is the time between two signs of life, of which each is a write.
-pub(crate) const SHORTEST: Duration = Duration::from_secs(1);
+const SHORTEST: Duration = Duration::from_secs(1);
 const PASSED: &str = "the deadline has passed, and the operation hasn't run";
 const LATE: &str = "the record was claimed so late that the lease has ended, and the operation hasn't run";
 

@@ -245,11 +245,11 @@ impl Tied {
     }
 
     /// Completes the record; of a write that claims it itself, with what that makes.
-    fn complete(&self, owner: WriteId, made: &[Made]) -> Result<TransactWriteItem, Error> {
+    fn complete(&self, owner: WriteId, made: impl FnOnce() -> Vec<Made>) -> Result<TransactWriteItem, Error> {
         part(match &self.how {
             How::Held { owner, complete } => claims::change_request(&self.records, &self.record, *owner, complete),
             How::Claimed => {
-                let answer = serde_json::to_string(made)
+                let answer = serde_json::to_string(&made())
                     .map_err(|error| Error::invalid("what was written doesn't serialise as JSON").with_source(error))?;
                 claims::make_request(&self.records, &self.record, owner, claims::now(&self.records), answer)
             }
@@ -350,7 +350,7 @@ impl Driven for Run<'_> {
                 items.push(item.map_err(|error| self.actions[index].of(self.operation, index, error))?);
             }
             if let (Some(tied), Some(owner)) = (&self.tied, own.owner) {
-                items.push(tied.complete(owner, &self.made(false))?);
+                items.push(tied.complete(owner, || self.made(false))?);
             }
             if items.iter().map(bytes).sum::<usize>() > MOST_BYTES {
                 return Err(Error::invalid("the items of a transaction have 4 MB at most; write fewer at once"));

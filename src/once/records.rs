@@ -125,7 +125,7 @@ impl Records {
         let started = claims::now(core);
         if let Some(entry) = self.cache.as_ref().and_then(|cache| cache.get(&operation.id, started)) {
             if entry.is_of_another_than(operation.validation.as_ref()) {
-                return Err(Error::of(ErrorKind::KeyReused).with_operation("once", core.name()));
+                return Err(Error::of(ErrorKind::KeyReused).with_operation(OPERATION, core.name()));
             }
             return Ok(Claimed::Completed(entry));
         }
@@ -158,7 +158,7 @@ impl Records {
             Err(error) => {
                 let error = Error::invalid(format!("{what} doesn't serialise as JSON, and can't be replayed"))
                     .with_source(error);
-                Err(error.with_operation("once", self.table.core().name()))
+                Err(error.with_operation(OPERATION, self.table.core().name()))
             }
         }
     }
@@ -221,7 +221,7 @@ impl Records {
     }
 
     pub(super) fn of<E>(&self, error: Error) -> OnceError<E> {
-        OnceError::NotRun(error.with_operation("once", self.table.core().name()))
+        OnceError::NotRun(error.with_operation(OPERATION, self.table.core().name()))
     }
 }
 

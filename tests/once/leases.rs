@@ -5,7 +5,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use dynamo_once::testing::{Arrival, Embedded, Fault, Operation};
-use dynamo_once::{Context, ErrorKind, Lease, Meter, OnceError, Store};
+use dynamo_once::{Context, ErrorKind, Lease, Meter, Once, OnceError, Store};
 use serde_json::json;
 use tokio::sync::oneshot;
 
@@ -119,21 +119,27 @@ async fn is_taken_over(world: &World) {
     assert!(!world.elsewhere().once("a").run(seven).await.expect("runs").is_replayed());
 }
 
-#[tokio::test]
-async fn a_fixed_lease_takes_no_writes_and_ends_as_was_said() {
-    let world = World::new().await;
-    let (begun, end, run) = spawn(world.records.clone().lease(Lease::fixed(Duration::from_secs(10))).once("a"));
+/// The lease takes no sign of life, and ends after so many seconds.
+async fn ends_unextended(world: &World, once: Once, seconds: u64) {
+    let (begun, end, run) = spawn(once);
     begun.await.expect("begins");
-    for _ in 0..9 {
+    for _ in 1..seconds {
         world.clock.advance(1_000).await;
     }
     world.clock.advance(999).await;
-    is_held(&world).await;
+    is_held(world).await;
     world.clock.advance(1).await;
     assert_eq!(world.requests(), 1, "the claim");
-    is_taken_over(&world).await;
+    is_taken_over(world).await;
     end.send(()).expect("is waited for");
     assert_eq!(kind(run.await.expect("didn't panic")), ErrorKind::Superseded);
+}
+
+#[tokio::test]
+async fn a_fixed_lease_takes_no_writes_and_ends_as_was_said() {
+    let world = World::new().await;
+    let once = world.records.clone().lease(Lease::fixed(Duration::from_secs(10))).once("a");
+    ends_unextended(&world, once, 10).await;
 }
 
 #[tokio::test]
@@ -181,18 +187,7 @@ async fn a_lease_is_kept_alive_up_to_its_ceiling() {
 #[tokio::test]
 async fn a_lease_ends_at_the_deadline_and_is_not_extended() {
     let world = World::new().await;
-    let (begun, end, run) = spawn(world.records.once("a").until(world.clock.after(45_000)));
-    begun.await.expect("begins");
-    for _ in 0..44 {
-        world.clock.advance(1_000).await;
-    }
-    world.clock.advance(999).await;
-    is_held(&world).await;
-    world.clock.advance(1).await;
-    assert_eq!(world.requests(), 1, "the claim");
-    is_taken_over(&world).await;
-    end.send(()).expect("is waited for");
-    assert_eq!(kind(run.await.expect("didn't panic")), ErrorKind::Superseded);
+    ends_unextended(&world, world.records.once("a").until(world.clock.after(45_000)), 45).await;
 }
 
 #[tokio::test]

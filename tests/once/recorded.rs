@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use dynamo_once::testing::{Arrival, Fault, Operation, Rates, Reply, Request, Scripted};
+use dynamo_once::testing::{Arrival, Fault, Operation, Reply, Request, Scripted};
 use dynamo_once::{
     Aborted, EpochMillis, Error, ErrorKind, Item, MissingKey, OnceError, Outcome, Ran, Records, RetryPolicy, Store,
     Table, Written,
@@ -315,15 +315,7 @@ async fn bad_keys_are_refused_and_nothing_is_sent() {
 async fn in_a_storm_every_key_is_written_once() {
     let world = World::new().await;
     Process::first(&world).await.has("a", 0).await;
-    let rates = Rates::new()
-        .with(Fault::lost_reply(), 0.10)
-        .with(Fault::internal_error().applied(), 0.05)
-        .with(Fault::duplicate(), 0.03)
-        .with(Fault::throttled(), 0.05)
-        .with(Fault::late(Arrival::AfterNext), 0.04)
-        .on(Operation::TransactWriteItems)
-        .on(Operation::PutItem);
-    world.faults.seeded(7, rates).expect("are rates");
+    world.storm([Operation::TransactWriteItems, Operation::PutItem]);
     let mut workers = tokio::task::JoinSet::new();
     for worker in 0..6 {
         // Here time goes on, since what comes late is waited for.

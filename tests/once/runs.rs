@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use dynamo_once::testing::{Arrival, Fault, Operation, Rates};
+use dynamo_once::testing::{Fault, Operation};
 use dynamo_once::{Context, Error, ErrorKind, OnceError, Records, Store};
 
 use crate::world::{World, crash, kind, not_run, policy, seven, spawn};
@@ -123,15 +123,7 @@ async fn a_claim_that_may_have_gone_through_is_unknown_and_runs_nothing() {
 #[tokio::test]
 async fn in_a_storm_every_key_runs_once_and_every_delivery_is_answered() {
     let world = World::new().await;
-    let rates = Rates::new()
-        .with(Fault::lost_reply(), 0.10)
-        .with(Fault::internal_error().applied(), 0.05)
-        .with(Fault::duplicate(), 0.03)
-        .with(Fault::throttled(), 0.05)
-        .with(Fault::late(Arrival::AfterNext), 0.04)
-        .on(Operation::PutItem)
-        .on(Operation::UpdateItem);
-    world.faults.seeded(7, rates).expect("are rates");
+    world.storm([Operation::PutItem, Operation::UpdateItem]);
     // Here time goes on, since what comes late is waited for.
     let config = world.engine.config().http_client(world.faults.clone()).build();
     let records = Store::builder(config).retry(policy()).build().records("records");

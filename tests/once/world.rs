@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_async::rt::sleep::{AsyncSleep, Sleep};
 use aws_smithy_async::time::TimeSource;
-use dynamo_once::testing::{Embedded, Faults};
+use dynamo_once::testing::{Arrival, Embedded, Fault, Faults, Operation, Rates};
 use dynamo_once::{Context, ErrorKind, Meter, Once, OnceError, Ran, Records, RetryPolicy, Store};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
@@ -74,6 +74,17 @@ impl World {
     /// Another process.
     pub(crate) fn elsewhere(&self) -> Records {
         self.at(&self.clock)
+    }
+
+    /// From now on a quarter of these requests meets a fault.
+    pub(crate) fn storm(&self, on: [Operation; 2]) {
+        let rates = Rates::new()
+            .with(Fault::lost_reply(), 0.10)
+            .with(Fault::internal_error().applied(), 0.05)
+            .with(Fault::duplicate(), 0.03)
+            .with(Fault::throttled(), 0.05)
+            .with(Fault::late(Arrival::AfterNext), 0.04);
+        self.faults.seeded(7, on.into_iter().fold(rates, Rates::on)).expect("are rates");
     }
 
     /// The store of another process.
